@@ -1,0 +1,1 @@
+"""What a job is and what may become of it: pure values and functions, no input or output."""
