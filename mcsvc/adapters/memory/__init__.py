@@ -1,0 +1,1 @@
+"""Fakes that keep their promises: for unit tests, in one process, gone when it ends."""

@@ -1,0 +1,42 @@
+"""The outbox of the job store in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import final
+
+from mcsvc.ports.job_store import OutboxEvent
+
+
+@final
+class MemoryOutbox:
+    """Events in the order they were added; not locked by itself."""
+
+    def __init__(self) -> None:
+        self._events: dict[str, OutboxEvent] = {}
+        self._sent: set[str] = set()
+        self._held_until: dict[str, datetime] = {}
+
+    def add(self, event: OutboxEvent) -> None:
+        """Owe an event. Its id must be new."""
+        if event.id in self._events:
+            raise ValueError(f"Event {event.id} is owed already; one job must finish only once.")
+        self._events[event.id] = event
+
+    def unsent(self, *, limit: int) -> list[OutboxEvent]:
+        """Those not marked sent, oldest first."""
+        return [event for event in self._events.values() if event.id not in self._sent][:limit]
+
+    def claim(self, *, limit: int, now: datetime, hold: timedelta) -> list[OutboxEvent]:
+        """The oldest unsent event of each key, unless held, now held."""
+        oldest: dict[str, OutboxEvent] = {}
+        for event in self.unsent(limit=len(self._events)):
+            oldest.setdefault(event.key, event)
+        free = [event for event in oldest.values() if self._held_until.get(event.id, now) <= now][:limit]
+        self._held_until.update({event.id: now + hold for event in free})
+        return free
+
+    def mark_sent(self, event_ids: Sequence[str]) -> None:
+        """These are with the broker."""
+        self._sent.update(event_ids)

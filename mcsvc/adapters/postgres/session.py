@@ -1,0 +1,96 @@
+"""Connections and transactions: pooled, run again on a serialization failure, errors in the service's own terms."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar, final
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import ConnectionPool
+
+from mcsvc.domain.errors import StoreUnavailable
+
+T = TypeVar("T")
+Connection = psycopg.Connection[DictRow]
+
+_AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
+_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+_TRIES = 12
+_FIRST_PAUSE_S = 0.005
+_LONGEST_PAUSE_S = 0.5
+_SERVER_LIMITS = "-c timezone=UTC -c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
+
+
+def open_pool(url: str, *, size: int, wait: timedelta = timedelta(seconds=5)) -> ConnectionPool[Connection]:
+    """A pool of up to `size` connections. Does not connect yet: the database may come up later.
+
+    `wait` bounds how long a caller waits for a connection before StoreUnavailable.
+    """
+    kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "connect_timeout": 5}
+    if "options" not in conninfo_to_dict(url):
+        kwargs["options"] = _SERVER_LIMITS
+    return ConnectionPool(
+        url,
+        connection_class=Connection,
+        kwargs=kwargs,
+        min_size=1,
+        max_size=size,
+        timeout=wait.total_seconds(),
+        check=ConnectionPool.check_connection,
+        open=True,
+        name="mcsvc",
+    )
+
+
+@final
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """Runs work in transactions, taking a connection from the pool for each."""
+
+    pool: ConnectionPool[Connection]
+
+    def transact(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in one transaction. It may run several times, so it must touch nothing but the database.
+
+        Raises:
+            StoreUnavailable: no connection, or it broke; the transaction took place wholly or not at all.
+        """
+
+        def once() -> T:
+            with self.pool.connection() as connection, connection.transaction():
+                return work(connection)
+
+        return _run(once)
+
+    def ask(self, statement: bytes, params: dict[str, Any]) -> list[DictRow]:
+        """The rows of one statement, which is a transaction by itself: fewer round trips. Raises as `transact`."""
+
+        def once() -> list[DictRow]:
+            with self.pool.connection() as connection:
+                return connection.execute(statement, params).fetchall()
+
+        return _run(once)
+
+
+def _run(once: Callable[[], T]) -> T:
+    for tries_left in reversed(range(_TRIES)):
+        try:
+            return once()
+        except _AGAIN as error:
+            if not tries_left:
+                raise StoreUnavailable(f"Too much contention in the database: {error}") from error
+            _pause(_TRIES - tries_left)
+        except _AWAY as error:
+            raise StoreUnavailable(f"The database cannot be reached or broke off: {error}") from error
+    raise AssertionError("unreachable")  # the loop returns or raises
+
+
+def _pause(tries: int) -> None:
+    longest = min(_FIRST_PAUSE_S * 2**tries, _LONGEST_PAUSE_S)
+    time.sleep(random.uniform(0, longest))  # noqa: S311 — spreads retries; nothing secret

@@ -1,0 +1,59 @@
+"""What a running attempt tells the store: progress now and then, checkpoints as they come."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from mcsvc.app.failures import OutOfTime
+from mcsvc.app.run_policy import RunPolicy
+from mcsvc.domain.errors import StoreUnavailable
+from mcsvc.domain.job import Progress, Term
+from mcsvc.ports.clock import Clock
+from mcsvc.ports.job_store import JobStore
+from mcsvc.ports.simulator import Watcher
+
+_log = logging.getLogger("mcsvc.jobs")
+
+
+@dataclass(slots=True, kw_only=True)
+class RunReporter:
+    """A store that is away costs only the report. A lost term, or the time limit, ends the run from here.
+
+    `deadline` and `_due` are on the clock's monotonic scale.
+    """
+
+    store: JobStore
+    term: Term
+    clock: Clock
+    policy: RunPolicy
+    deadline: float
+    _due: float = field(default=float("-inf"), init=False)
+
+    def watcher(self) -> Watcher:
+        """The callbacks for the engine."""
+        return Watcher(on_progress=self._on_progress, on_checkpoint=self._on_checkpoint)
+
+    def _on_progress(self, progress: Progress) -> None:
+        now = self.clock.monotonic()
+        if now > self.deadline:
+            raise out_of_time(self.policy)
+        if now >= self._due:
+            self._due = now + self.policy.progress_every.total_seconds()
+            self._write(lambda: self.store.save_progress(self.term, progress))
+
+    def _on_checkpoint(self, data: bytes, progress: Progress) -> None:
+        self._write(lambda: self.store.save_checkpoint(self.term, data, progress))
+
+    def _write(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except StoreUnavailable as error:
+            _log.warning("job_report_dropped", extra={"job_id": str(self.term.job_id), "reason": str(error)})
+
+
+def out_of_time(policy: RunPolicy) -> OutOfTime:
+    """The error of an attempt that took longer than the policy allows."""
+    limit = policy.timeout.total_seconds()
+    return OutOfTime(f"The attempt took longer than its limit of {limit:g} s. Ask for fewer paths, or raise the limit.")

@@ -1,0 +1,70 @@
+"""Which parts the stack has: an embedded one, or the real one that the caller's environment names."""
+
+from __future__ import annotations
+
+import os
+
+from mcsvc.devstack.broker import EmbeddedBroker
+from mcsvc.devstack.core import SampleCoreService
+from mcsvc.devstack.engine import LocalEngine
+from mcsvc.devstack.parts import External, Part, is_named
+from mcsvc.devstack.postgres import EmbeddedPostgres
+from mcsvc.devstack.redis import EmbeddedRedis, redis_server
+from mcsvc.devstack.service import LocalService
+
+NO_REDIS = (
+    "No Redis: none is packaged for this Python (3.13 or later) and no redis-server is on the PATH. "
+    "The service works without it and caches in its own process."
+)
+
+
+def parts(*, grpc_port: int, http_port: int) -> list[Part]:
+    """Every part, the service last."""
+    engine = _engine()
+    supports = [_database(), _brokers(), *_cache(), _core_service()]
+    service = LocalService(
+        grpc_port=grpc_port,
+        http_port=http_port,
+        engine_url=engine.url if isinstance(engine, LocalEngine) else os.environ["RAY_SERVE_URL"],
+        needs=tuple(part.name for part in supports),
+    )
+    return [*supports, engine, service]
+
+
+def lacks_redis(chosen: list[Part]) -> bool:
+    """True if the stack runs without Redis; NO_REDIS says why."""
+    return all(part.name != "redis" for part in chosen)
+
+
+def _database() -> Part:
+    if is_named("DATABASE_URL"):
+        return External(name="postgres", title="Database", variables=("DATABASE_URL",), default_port=5432)
+    return EmbeddedPostgres()
+
+
+def _brokers() -> Part:
+    if is_named("KAFKA_BROKERS"):
+        return External(name="broker", title="Kafka", variables=("KAFKA_BROKERS",), default_port=9092)
+    return EmbeddedBroker()
+
+
+def _cache() -> list[Part]:
+    if is_named("REDIS_HOST"):
+        names = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
+        return [
+            External(name="redis", title="Redis", variables=names, default_port=6379, port_variable="REDIS_PORT"),
+        ]
+    executable = redis_server()
+    return [EmbeddedRedis(executable=executable)] if executable else []
+
+
+def _core_service() -> Part:
+    if is_named("CORE_SERVICE_URL"):
+        return External(name="core-service", title="Core Service", variables=("CORE_SERVICE_URL",), default_port=80)
+    return SampleCoreService()
+
+
+def _engine() -> Part:
+    if is_named("RAY_SERVE_URL"):
+        return External(name="engine", title="Simulator", variables=("RAY_SERVE_URL",), default_port=9000)
+    return LocalEngine()

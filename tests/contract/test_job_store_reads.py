@@ -1,0 +1,107 @@
+"""What every job store promises of lists, of freshness and of the outbox."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+from mcsvc.domain.job import Job, State, Timing, Trigger, term_of
+from mcsvc.domain.subject import Subject, SubjectKind
+from mcsvc.ports.job_store import Cursor, JobFilter, JobStore
+from tests.contract.job_steps import claimed, created, owe
+from tests.job_samples import (
+    ACCOUNT,
+    ASSESSMENT,
+    AT_ONCE,
+    FAILURE,
+    event_of,
+    new_job,
+)
+
+HOUR = timedelta(hours=1)
+TIMING = Timing(queued_s=0.5, fetch_s=1.5, simulate_s=2.5)
+
+
+def test_pages_of_a_list_show_every_job_once_newest_first(store: JobStore) -> None:
+    jobs = [created(store) for _ in range(7)]
+    newest_first = sorted(jobs, key=lambda job: (job.create_time, job.id), reverse=True)
+    seen: list[Job] = []
+    after = None
+    while page := store.find(JobFilter(), limit=3, after=after):
+        seen += page
+        after = Cursor(create_time=page[-1].create_time, id=page[-1].id)
+    assert seen == newest_first
+
+
+def test_a_list_shows_only_what_its_filter_asks_for(store: JobStore) -> None:
+    assessment = created(store, new_job(subject=ASSESSMENT, trigger=Trigger.ASSESSMENT_COMPLETED))
+    account = created(store, new_job(subject=ACCOUNT, trigger=Trigger.SCHEDULE))
+    same_ref = created(store, new_job(subject=replace(ACCOUNT, ref=ASSESSMENT.ref)))
+    store.cancel(same_ref.id)
+
+    def found(where: JobFilter) -> set[object]:
+        return {job.id for job in store.find(where, limit=10)}
+
+    assert found(JobFilter(assessment_id=ASSESSMENT.ref)) == {assessment.id}
+    assert found(JobFilter(funded_account_id=ACCOUNT.ref)) == {account.id}
+    assert found(JobFilter(state=State.CANCELLED)) == {same_ref.id}
+    assert found(JobFilter(state=State.PENDING, trigger=Trigger.SCHEDULE)) == {account.id}
+    assert found(JobFilter(state=State.PENDING, funded_account_id=ASSESSMENT.ref)) == set()
+
+
+def test_a_list_is_bounded_by_create_time_at_either_end_inclusive_or_not(store: JobStore) -> None:
+    job = created(store)
+    at, tick = job.create_time, timedelta(microseconds=1)
+    inside = [JobFilter(created_from=at), JobFilter(created_until=at), JobFilter(created_after=at - tick)]
+    outside = [JobFilter(created_after=at), JobFilter(created_before=at), JobFilter(created_from=at + tick)]
+    assert all(store.find(where, limit=10) == [job] for where in inside)
+    assert all(store.find(where, limit=10) == [] for where in outside)
+
+
+def test_only_jobs_that_are_recent_and_not_lost_count_as_simulated(store: JobStore) -> None:
+    def subject(ref: str) -> Subject:
+        return Subject(kind=SubjectKind.FUNDED_ACCOUNT, ref=ref)
+
+    created(store, new_job(subject=subject("pending")))
+    store.cancel(created(store, new_job(subject=subject("cancelled"))).id)
+    failed = claimed(store, new_job(subject=subject("failed")))
+    store.fail(term_of(failed), FAILURE, event_of(failed))
+    created(store, new_job(subject=replace(subject("assessment"), kind=SubjectKind.ASSESSMENT)))
+    asked = [subject(ref) for ref in ("pending", "cancelled", "failed", "assessment", "unknown")]
+    assert store.simulated_since(asked, store.now() - HOUR) == {subject("pending")}
+    assert store.simulated_since(asked, store.now() + HOUR) == set()
+    assert store.simulated_since([], store.now() - HOUR) == set()
+
+
+def test_an_event_is_owed_until_it_is_marked_sent(store: JobStore) -> None:
+    first, second = owe(store), owe(store)
+    assert {event.id for event in store.unsent(limit=10)} == {event_of(first).id, event_of(second).id}
+    assert len(store.unsent(limit=1)) == 1
+    for _ in range(2):
+        store.mark_sent([event_of(first).id])
+    store.mark_sent([])
+    assert store.unsent(limit=10) == [event_of(second)]
+
+
+def test_an_event_one_relay_holds_is_not_given_to_another(store: JobStore) -> None:
+    job = owe(store)
+    assert store.claim_unsent(limit=10, hold=HOUR) == [event_of(job)]
+    assert store.claim_unsent(limit=10, hold=HOUR) == []
+    assert store.unsent(limit=10) == [event_of(job)]
+
+
+def test_an_event_whose_hold_is_over_is_given_out_again_under_the_same_id(store: JobStore) -> None:
+    job = owe(store)
+    assert store.claim_unsent(limit=10, hold=AT_ONCE) == store.claim_unsent(limit=10, hold=AT_ONCE) == [event_of(job)]
+
+
+def test_a_later_event_of_a_key_waits_until_the_earlier_one_is_sent(store: JobStore) -> None:
+    first, second, other = owe(store, key="k"), owe(store, key="k"), owe(store)
+    given = store.claim_unsent(limit=10, hold=HOUR)
+    assert {event.id for event in given} == {event_of(first).id, event_of(other).id}
+    store.mark_sent([event_of(first).id])
+    assert [event.id for event in store.claim_unsent(limit=10, hold=HOUR)] == [event_of(second).id]
+
+
+def test_a_store_with_its_schema_answers_a_ping(store: JobStore) -> None:
+    store.ping()

@@ -1,0 +1,246 @@
+"""What the PostgreSQL store does beyond the common contract: contention, outages, plans."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+from typing import Any, TypeVar
+
+import psycopg
+import pytest
+
+from mcsvc.adapters.postgres import rows
+from mcsvc.adapters.postgres.migrate import migrate
+from mcsvc.adapters.postgres.queries import find_query, query
+from mcsvc.adapters.postgres.session import Session, open_pool
+from mcsvc.adapters.postgres.store import PostgresJobStore
+from mcsvc.domain.errors import IllegalMove, LeaseLost, StoreUnavailable
+from mcsvc.domain.job import Job, JobId, State, Timing, Trigger, term_of
+from mcsvc.ports.job_store import Cursor, JobFilter
+from tests.job_samples import LEASE, RESULT, event_of, new_job, new_owner
+from tests.postgres_server import PostgresServer
+
+T = TypeVar("T")
+pytestmark = pytest.mark.stack
+CROWD = 6
+WAIT_S = 60.0
+
+
+@pytest.fixture
+def serializable_store(database_url: str) -> Iterator[PostgresJobStore]:
+    """The isolation CockroachDB has: contention shows as SQLSTATE 40001."""
+    store = PostgresJobStore.open(f"{database_url}?options=-c%20default_transaction_isolation%3Dserializable")
+    yield store
+    store.close()
+
+
+@pytest.fixture(params=["postgres_store", "serializable_store"], ids=["read committed", "serializable"])
+def store(request: pytest.FixtureRequest) -> PostgresJobStore:
+    found: PostgresJobStore = request.getfixturevalue(request.param)
+    return found
+
+
+def all_at_once(work: Callable[[int], T]) -> list[T]:
+    barrier = Barrier(CROWD)
+
+    def one(number: int) -> T:
+        barrier.wait(WAIT_S)
+        return work(number)
+
+    with ThreadPoolExecutor(CROWD) as crowd:
+        return list(crowd.map(one, range(CROWD), timeout=WAIT_S))
+
+
+def test_concurrent_creators_with_one_key_get_one_job(store: PostgresJobStore) -> None:
+    answers = all_at_once(lambda _: store.create(new_job(dedup_key="request:1")))
+    assert len({job.id for job, _ in answers}) == 1
+    assert sum(made for _, made in answers) == 1
+
+
+def test_concurrent_claimants_share_the_jobs_without_overlap(store: PostgresJobStore) -> None:
+    jobs = {store.create(new_job())[0].id for _ in range(30)}
+
+    def claim_all(_: int) -> list[JobId]:
+        owner, mine = new_owner(), []
+        while claimed := store.claim_next(owner, limit=2, lease=LEASE):
+            for job in claimed:
+                store.succeed(term_of(job), RESULT, Timing(), event_of(job))
+                mine.append(job.id)
+        return mine
+
+    shares = all_at_once(claim_all)
+    while left := claim_all(0):  # under serializable isolation a claimant may see nothing while others commit
+        shares.append(left)
+    claimed = [job_id for share in shares for job_id in share]
+    assert len(claimed) == len(set(claimed))
+    assert set(claimed) == jobs
+    assert len(store.unsent(limit=100)) == len(jobs)
+
+
+def test_a_claimant_goes_past_a_job_that_another_transaction_holds(postgres_store: PostgresJobStore) -> None:
+    held, free = (postgres_store.create(new_job())[0] for _ in range(2))
+
+    def claim_meanwhile(connection: psycopg.Connection[Any]) -> list[Job]:
+        connection.execute(query("job_by_id_locked"), {"id": held.id})
+        with ThreadPoolExecutor(1) as other:
+            return other.submit(postgres_store.claim_next, new_owner(), limit=2, lease=LEASE).result(WAIT_S)
+
+    assert [job.id for job in postgres_store.session.transact(claim_meanwhile)] == [free.id]
+
+
+def test_of_a_cancel_and_a_finish_at_once_exactly_one_wins(store: PostgresJobStore) -> None:
+    for _ in range(5):
+        job, _ = store.create(new_job())
+        (running,) = store.claim_next(new_owner(), limit=1, lease=LEASE)
+
+        def race(number: int, job: Job = running) -> bool:
+            try:
+                if number % 2:
+                    store.cancel(job.id)
+                else:
+                    store.succeed(term_of(job), RESULT, Timing(), event_of(job))
+            except (IllegalMove, LeaseLost):
+                return False
+            return True
+
+        wins = all_at_once(race)
+        state = store.get(job.id).state
+        assert (sum(wins[::2]) == 1) == (state is State.SUCCEEDED)
+        assert any(wins[1::2]) == (state is State.CANCELLED)
+
+
+def test_a_serialization_failure_runs_the_whole_transaction_again(postgres_store: PostgresJobStore) -> None:
+    tries: list[int] = []
+
+    def work(connection: psycopg.Connection[Any]) -> int:
+        tries.append(1)
+        connection.execute("INSERT INTO schema_migrations (version, name) VALUES (%s, 'x')", (1000 + len(tries),))
+        if len(tries) < 3:
+            raise psycopg.errors.SerializationFailure("again")
+        return len(tries)
+
+    assert postgres_store.session.transact(work) == 3
+    found = postgres_store.session.ask(b"SELECT version FROM schema_migrations WHERE version > 1000", {})
+    assert [row["version"] for row in found] == [1003]
+
+
+def test_contention_without_end_is_reported_as_unavailable(postgres_store: PostgresJobStore) -> None:
+    def work(_: psycopg.Connection[Any]) -> None:
+        raise psycopg.errors.SerializationFailure("again")
+
+    with pytest.raises(StoreUnavailable, match="contention"):
+        postgres_store.session.transact(work)
+
+
+def test_a_database_that_is_away_is_unavailable_and_its_return_is_noticed(postgres_store: PostgresJobStore) -> None:
+    job, _ = postgres_store.create(new_job())
+    postgres_store.session.ask(
+        b"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        b" AND pid <> pg_backend_pid()",
+        {},
+    )
+    with pytest.raises(StoreUnavailable, match="broke off"):
+        postgres_store.session.ask(b"SELECT pg_terminate_backend(pg_backend_pid())", {})
+    assert postgres_store.get(job.id) == job
+
+
+def test_a_database_that_was_never_there_is_unavailable_within_the_wait() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"postgresql://nobody@127.0.0.1:{probe.getsockname()[1]}/none"
+    pool = open_pool(url, size=1, wait=timedelta(milliseconds=200))
+    store = PostgresJobStore(session=Session(pool=pool))
+    try:
+        for ask in (store.ping, store.now, lambda: store.create(new_job())):
+            with pytest.raises(StoreUnavailable):
+                ask()
+    finally:
+        store.close()
+
+
+def test_the_database_itself_refuses_a_running_job_without_a_term(postgres_store: PostgresJobStore) -> None:
+    job, _ = postgres_store.create(new_job())
+    with pytest.raises(psycopg.errors.CheckViolation, match="running_has_a_term"):
+        postgres_store.session.ask(b"UPDATE jobs SET state = 'running' WHERE id = %(id)s RETURNING id", {"id": job.id})
+
+
+FILL = b"""
+INSERT INTO jobs (
+    id, dedup_key, body_digest, request_id, subject_kind, subject_ref, settings, trigger_kind, trace_parent, state,
+    attempt, max_attempts, owner, lease_until, create_time, run_after, finish_time, paths_done, paths_total,
+    input_digest, result_digest, queued_s, fetch_s, simulate_s
+)
+SELECT gen_random_uuid(), n::text, '', '', kind, (n % 10)::text, '{}', 'api', '', state,
+    1, 3, CASE state WHEN 'running' THEN gen_random_uuid() END, CASE state WHEN 'running' THEN at END, at, at,
+    CASE state WHEN 'succeeded' THEN at END, 0, 0, '', '', 0, 0, 0
+FROM generate_series(1, 10000) AS n,
+    LATERAL (
+        SELECT now() - n * '1 s'::interval AS at,
+            CASE n % 2 WHEN 0 THEN 'assessment' ELSE 'funded_account' END AS kind,
+            CASE n % 20 WHEN 0 THEN 'pending' WHEN 1 THEN 'running' ELSE 'succeeded' END AS state
+    ) AS made
+"""
+
+
+@pytest.fixture(scope="module")
+def full_store(postgres_server: PostgresServer) -> Iterator[PostgresJobStore]:
+    """10,000 jobs of 20 accounts, a twentieth of them pending and a twentieth running."""
+    name = postgres_server.create_database()
+    migrate(postgres_server.url(name))
+    store = PostgresJobStore.open(postgres_server.url(name), pool_size=1)
+    store.session.transact(lambda c: c.execute(FILL))
+    store.session.transact(lambda c: c.execute(b"ANALYZE jobs"))
+    yield store
+    store.close()
+    postgres_server.drop_database(name)
+
+
+def plan_of(store: PostgresJobStore, statement: bytes, params: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every node of the plan the database would use."""
+    (row,) = store.session.ask(b"EXPLAIN (FORMAT JSON) " + statement, params)
+    (explained,) = row.values()
+    nodes, found = [explained[0]["Plan"]], []
+    while nodes:
+        node = nodes.pop()
+        found.append(node)
+        nodes += node.get("Plans", [])
+    return found
+
+
+def assert_walks(plan: list[dict[str, Any]], index: str) -> None:
+    """The plan reads jobs in the order of this index: no scan of the table, no sort."""
+    kinds = {node["Node Type"] for node in plan}
+    assert index in {node.get("Index Name") for node in plan}, plan
+    assert not kinds & {"Seq Scan", "Sort", "Incremental Sort"}, plan
+
+
+def test_the_claim_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> None:
+    params = {"owner": new_owner(), "limit": 4, "lease": LEASE}
+    assert_walks(plan_of(full_store, query("claim_jobs"), params), "jobs_due")
+
+
+def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> None:
+    assert_walks(plan_of(full_store, query("expired_jobs"), {"limit": 10}), "jobs_lease")
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (JobFilter(), "jobs_by_create_time"),
+        (JobFilter(trigger=Trigger.API), "jobs_by_create_time"),
+        (JobFilter(state=State.FAILED), "jobs_by_state"),
+        (JobFilter(assessment_id="7"), "jobs_by_subject"),
+        (JobFilter(funded_account_id="7"), "jobs_by_subject"),
+    ],
+)
+@pytest.mark.parametrize("page", ["first", "later"])
+def test_each_list_walks_an_index_from_page_to_page(
+    full_store: PostgresJobStore, where: JobFilter, index: str, page: str
+) -> None:
+    (last,) = full_store.session.ask(b"SELECT create_time, id FROM jobs ORDER BY create_time LIMIT 1 OFFSET 5000", {})
+    after = Cursor(create_time=last["create_time"], id=last["id"]) if page == "later" else None
+    conditions, params = rows.list_conditions(where, after)
+    assert_walks(plan_of(full_store, find_query(conditions), {**params, "limit": 50}), index)

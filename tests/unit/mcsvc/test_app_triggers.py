@@ -1,0 +1,183 @@
+"""How jobs come to be: by request, by event, by the daily sweep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+
+import pytest
+
+from mcsvc.adapters.memory.clock import ManualClock
+from mcsvc.adapters.memory.core_service import MemoryCoreService
+from mcsvc.adapters.memory.job_store import MemoryJobStore
+from mcsvc.app.ingest_assessment import AssessmentCompleted, IngestAssessment
+from mcsvc.app.snapshot import build_snapshot, from_settings_message, to_settings_message
+from mcsvc.app.sweep_funded_accounts import SweepFundedAccounts, SweepReport
+from mcsvc.app.trigger_simulation import TriggerRequest, TriggerSimulation
+from mcsvc.domain.errors import CoreServiceUnavailable, RequestIdReused
+from mcsvc.domain.job import Job, State, Trigger
+from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind
+from mcsvc.ports.job_store import JobFilter
+from montecarlo.v1 import settings_pb2
+from tests.job_samples import ASSESSMENT, RECORD, RULES, TRADES, new_job_id
+
+MONDAY = date(2026, 1, 5)
+DAY = timedelta(days=1)
+
+
+@dataclass
+class Office:
+    """The triggers, over fakes."""
+
+    clock: ManualClock = field(default_factory=ManualClock)
+    core: MemoryCoreService = field(default_factory=MemoryCoreService)
+
+    def __post_init__(self) -> None:
+        self.store = MemoryJobStore(self.clock)
+        self.trigger = TriggerSimulation(store=self.store, clock=self.clock, new_id=new_job_id, max_attempts=3)
+        self.ingest = IngestAssessment(trigger=self.trigger)
+        self.sweep = SweepFundedAccounts(core=self.core, store=self.store, trigger=self.trigger, clock=self.clock)
+
+    def jobs(self) -> list[Job]:
+        return self.store.find(JobFilter(), limit=1000)
+
+    def fund(self, *refs: str) -> None:
+        for ref in refs:
+            self.core.put(account(ref), RECORD, TRADES)
+
+
+def account(ref: str) -> Subject:
+    return Subject(kind=SubjectKind.FUNDED_ACCOUNT, ref=ref)
+
+
+REQUEST = TriggerRequest(subject=ASSESSMENT, settings=Settings(paths=100), trigger=Trigger.API, request_id="r-1")
+PASSED = AssessmentCompleted(source="core", event_id="e-1", assessment_id="a-1", outcome="PASSED", trace_parent="tp")
+
+
+def test_a_request_makes_a_pending_job_that_knows_what_was_asked() -> None:
+    office = Office()
+    job = office.trigger(replace(REQUEST, trace_parent="tp"))
+    assert (job.state, job.subject, job.settings) == (State.PENDING, ASSESSMENT, Settings(paths=100))
+    assert (job.dedup_key, job.request_id, job.trace_parent) == ("request:r-1", "r-1", "tp")
+    assert office.store.get(job.id) == job
+
+
+def test_the_same_request_id_with_the_same_body_yields_the_same_job() -> None:
+    office = Office()
+    assert office.trigger(REQUEST) == office.trigger(REQUEST)
+    assert len(office.jobs()) == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(REQUEST, settings=Settings(paths=101)),
+        replace(REQUEST, settings=Settings(paths=100, seed=0)),
+        replace(REQUEST, settings=Settings(paths=100, model=Model.IID)),
+        replace(REQUEST, subject=replace(ASSESSMENT, ref="a-2")),
+        replace(REQUEST, subject=replace(ASSESSMENT, kind=SubjectKind.FUNDED_ACCOUNT)),
+    ],
+)
+def test_the_same_request_id_with_another_body_is_refused(other: TriggerRequest) -> None:
+    office = Office()
+    office.trigger(REQUEST)
+    with pytest.raises(RequestIdReused):
+        office.trigger(other)
+
+
+def test_requests_without_an_id_each_make_a_job() -> None:
+    office = Office()
+    anonymous = replace(REQUEST, request_id="")
+    assert office.trigger(anonymous).id != office.trigger(anonymous).id
+
+
+def test_an_inline_input_is_kept_with_its_digest() -> None:
+    office = Office()
+    inline = build_snapshot(TRADES, RULES, None, Settings())
+    subject = Subject(kind=SubjectKind.INLINE, ref=inline.digest)
+    job = office.trigger(TriggerRequest(subject=subject, settings=Settings(), trigger=Trigger.API, inline=inline))
+    assert job.input_digest == inline.digest
+    assert office.store.snapshot(job.id) == inline
+
+
+@pytest.mark.parametrize("model", Model)
+@pytest.mark.parametrize("seed", [None, 0, 2**64 - 1])
+def test_settings_survive_the_way_through_their_message(model: Model, seed: int | None) -> None:
+    settings = Settings(paths=10**10, horizon_days=9, model=model, trades_per_day=3, block_length=2.5, seed=seed)
+    assert from_settings_message(to_settings_message(settings)) == settings
+
+
+def test_settings_left_out_are_the_defaults_and_an_unknown_model_is_named() -> None:
+    assert from_settings_message(settings_pb2.SimulationSettings()) == Settings()
+    unknown = settings_pb2.SimulationSettings.FromString(b"\x18\x63")  # field 3, value 99
+    with pytest.raises(ValueError, match="99 is unknown"):
+        from_settings_message(unknown)
+
+
+def test_a_passed_assessment_makes_one_job_however_often_its_event_arrives() -> None:
+    office = Office()
+    job = office.ingest(PASSED)
+    assert job is not None
+    assert (job.dedup_key, job.trigger, job.trace_parent) == ("event:core:e-1", Trigger.ASSESSMENT_COMPLETED, "tp")
+    assert office.ingest(PASSED) == job
+    assert len(office.jobs()) == 1
+
+
+@pytest.mark.parametrize("outcome", ["FAILED", "", "passed"])
+def test_an_assessment_that_was_not_passed_makes_no_job(outcome: str) -> None:
+    office = Office()
+    assert office.ingest(replace(PASSED, outcome=outcome)) is None
+    assert office.jobs() == []
+
+
+def test_the_same_event_id_of_another_source_is_another_event() -> None:
+    office = Office()
+    office.ingest(PASSED)
+    office.ingest(replace(PASSED, source="other"))
+    assert len(office.jobs()) == 2
+
+
+def test_a_sweep_makes_a_job_for_every_active_account_on_every_page() -> None:
+    office = Office()
+    office.fund("a", "b", "c", "d", "e")
+    office.core.accounts[account("c")] = replace(RECORD, status="CLOSED")
+    assert office.sweep(MONDAY) == SweepReport(seen=4, triggered=4, skipped=0)
+    assert {job.subject.ref for job in office.jobs()} == {"a", "b", "d", "e"}
+    assert {job.trigger for job in office.jobs()} == {Trigger.SCHEDULE}
+
+
+def test_a_sweep_leaves_out_accounts_simulated_in_the_last_day() -> None:
+    office = Office()
+    office.fund("asked", "other")
+    office.trigger(TriggerRequest(subject=account("asked"), settings=Settings(), trigger=Trigger.API))
+    office.clock.advance(timedelta(hours=22))
+    assert office.sweep(MONDAY) == SweepReport(seen=2, triggered=1, skipped=1)
+
+
+def test_a_sweep_repeated_for_the_same_date_makes_nothing_twice() -> None:
+    office = Office()
+    office.fund("a", "b")
+    office.sweep(MONDAY)
+    for job in office.jobs():
+        office.store.cancel(job.id)  # so that it no longer counts as simulated
+    office.sweep(MONDAY)
+    assert len(office.jobs()) == 2
+
+
+def test_a_sweep_that_broke_off_goes_on_where_it_was() -> None:
+    office = Office()
+    office.fund("a", "b", "c")
+    office.core.faults = [None, CoreServiceUnavailable("down")]
+    with pytest.raises(CoreServiceUnavailable):
+        office.sweep(MONDAY)
+    assert office.sweep(MONDAY) == SweepReport(seen=3, triggered=1, skipped=2)
+    assert len(office.jobs()) == 3
+
+
+@pytest.mark.parametrize("drift", [timedelta(minutes=-20), timedelta(minutes=20)])
+def test_daily_sweeps_reach_every_account_every_day_whatever_their_pace(drift: timedelta) -> None:
+    office = Office()
+    office.fund("a")
+    office.sweep(MONDAY)
+    office.clock.advance(DAY + drift)
+    assert office.sweep(MONDAY + DAY) == SweepReport(seen=1, triggered=1, skipped=0)
