@@ -21,7 +21,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Estimate(_message.Message):
-    """One estimated figure. The error is sampling error alone: more paths shrink it."""
+    """One estimated figure. The error is sampling error alone: more paths shrink it. An error that too few paths leave unknown
+    is infinite, as are the ends of its interval.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 

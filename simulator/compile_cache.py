@@ -1,0 +1,33 @@
+"""Keeps compiled kernels in a folder, so that a later process of this machine need not compile them again."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+CPU_FACTS: Final = ("model name", "flags", "Features", "CPU part")
+
+
+def folder_for_this_machine(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -> Path:
+    """A folder of its own for each jaxlib and each kind of CPU: code compiled for another CPU may crash on this one."""
+    lines = cpuinfo.read_text(encoding="utf-8").splitlines() if cpuinfo.exists() else []
+    kinds = sorted({line for line in lines if line.startswith(CPU_FACTS)})
+    kind = hashlib.sha256("\n".join(kinds).encode()).hexdigest()[:12]
+    return root / f"jaxlib-{version('jaxlib')}-{kind}"
+
+
+def keep_in(root: Path) -> Path:
+    """Has jax keep and look for compilations below `root`; the folder it uses. Raises: OSError."""
+    import jax  # noqa: PLC0415 — reading the command line must not pay for importing jax
+
+    folder = folder_for_this_machine(root)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, value in {
+        "jax_compilation_cache_dir": str(folder),
+        "jax_persistent_cache_min_compile_time_secs": 0,
+        "jax_persistent_cache_min_entry_size_bytes": -1,
+    }.items():
+        jax.config.update(name, value)  # type: ignore[no-untyped-call]  # jax leaves it untyped
+    return folder

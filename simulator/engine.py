@@ -1,0 +1,71 @@
+"""Run a plan's blocks anywhere and in any order, and merge them to the same bits.
+
+A block is a fixed number of consecutive paths. What a block yields depends only on the plan and the block's number, so
+chunks, threads, workers and machines change nothing but the time.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from typing import TYPE_CHECKING
+
+from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
+from simulator.tally import Finished, Tally
+
+if TYPE_CHECKING:
+    from simulator.device import Device
+
+__all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
+
+
+def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None) -> Tally:
+    """The tally of these whole blocks. `threads` (default: MCSIM_THREADS, else the cores it may use) only costs time.
+
+    Raises: AmountsTooLarge if a balance left the range that is computed exactly.
+    """
+    device = _device(plan)
+    wanted = range(first_block, min(first_block + blocks, plan.blocks))
+    with ThreadPoolExecutor(max_workers=threads or default_threads()) as pool:
+        return reduce(Tally.merge, pool.map(lambda block: _tally(plan, device, block), wanted), Tally.empty())
+
+
+def simulate(
+    plan: Plan,
+    on_progress: Callable[[int, int], None] | None = None,
+    *,
+    chunk_blocks: int = 8,
+    threads: int | None = None,
+) -> Tally:
+    """All blocks, chunk by chunk; `on_progress` is told paths done and paths to do."""
+    total = Tally.empty()
+    for first in range(0, plan.blocks, chunk_blocks):
+        total = Tally.merge(total, run(plan, first, chunk_blocks, threads=threads))
+        if on_progress is not None:
+            on_progress(total.paths, plan.paths)
+    return total
+
+
+def default_threads() -> int:
+    """Threads to use: MCSIM_THREADS, else the cores this process may use."""
+    asked = os.environ.get("MCSIM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0))
+
+
+def finished(plan: Plan, block: int) -> Finished:
+    """The paths of one block, path by path."""
+    return _device(plan).finished(block)
+
+
+def _tally(plan: Plan, device: Device, block: int) -> Tally:
+    return Tally.of(device.finished(block), plan.fan_days)
+
+
+def _device(plan: Plan) -> Device:
+    from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
+
+    return Device(plan)

@@ -1,0 +1,207 @@
+"""Estimators over tallies of independent paths, each with its standard error and a 95% confidence interval.
+
+The error is sampling error alone: what more paths would shrink. Where the values bound nothing (one path, or too
+few in a tail) the interval reaches to the ends of the figure's `Support`, and the standard error is infinite if
+those are: an error that is not known is not zero.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from statistics import NormalDist
+from typing import Final
+
+import numpy as np
+
+from simulator.histogram import Histogram
+
+LEVEL: Final = 0.95
+"""Coverage of every confidence interval."""
+
+Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
+_TAIL: Final = (1 - LEVEL) / 2
+_EXACT_VARIANCE: Final = 1_000
+"""Below this variance the ranks of a binomial are found exactly, beyond it by the normal approximation."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A figure and its sampling error, all in the unit of the figure."""
+
+    value: float
+    std_error: float
+    ci_low: float
+    ci_high: float
+
+    def divided(self, by: float) -> Estimate:
+        """The same figure in a unit that many times as large, e.g. dollars for cents; `by` is positive."""
+        return Estimate(
+            value=self.value / by, std_error=self.std_error / by, ci_low=self.ci_low / by, ci_high=self.ci_high / by
+        )
+
+    def shifted(self, by: float) -> Estimate:
+        """The same figure counted from another origin."""
+        return Estimate(
+            value=self.value + by, std_error=self.std_error, ci_low=self.ci_low + by, ci_high=self.ci_high + by
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """Where the values of a figure can lie, known before any is seen."""
+
+    low: float = -math.inf
+    high: float = math.inf
+
+
+ANYWHERE: Final = Support()
+
+
+def probability(successes: int, n: int) -> Estimate:
+    """The share p = k/n with Wilson's score interval.
+
+    ci = (p + z²/2n ± z √(p(1−p)/n + z²/4n²)) / (1 + z²/n)  (Wilson 1927; Brown, Cai & DasGupta 2001, eq. 4).
+    std_error = √(p(1−p)/n); where that is 0 (k = 0 or k = n), the half-width of the interval over z instead, so
+    that what was never seen is not called impossible.
+
+    Raises: ValueError if n < 1.
+    """
+    if n < 1:
+        raise ValueError("A probability needs at least one path: simulate some.")
+    p, z2 = successes / n, Z * Z
+    centre = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n)) / (1 + z2 / n)
+    low = 0.0 if successes == 0 else centre - half
+    high = 1.0 if successes == n else centre + half
+    std_error = math.sqrt(p * (1 - p) / n) if 0 < successes < n else (high - low) / (2 * Z)
+    return Estimate(value=p, std_error=std_error, ci_low=low, ci_high=high)
+
+
+def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
+    """The mean x̄ = Σx/n, exact, with std_error = s/√n and ci = x̄ ± t₀.₉₇₅(n−1) s/√n (Student 1908).
+
+    Over paths of a random number (a conditional mean) the same holds to first order in 1/n (ratio estimator,
+    Cochran 1977, §2.11). s² = Σ n_b (x̄_b − x̄)² / (n−1) over the bins: it leaves out the spread within a bin, at
+    most 2^-11 of the value, a bias that matters only where s itself is no larger.
+
+    Raises: ValueError if there is no value.
+    """
+    n = _count(values)
+    value = values.total / n
+    if n == 1:
+        # Popoviciu: no standard deviation is larger than half the range.
+        return Estimate(
+            value=value, std_error=(support.high - support.low) / 2, ci_low=support.low, ci_high=support.high
+        )
+    variance = float(np.sum(values.counts * (values.bin_means - value) ** 2)) / (n - 1)
+    std_error = math.sqrt(variance / n)
+    return _clipped(value, std_error, _student(n - 1), support)
+
+
+def quantile(values: Histogram, level: float, support: Support = ANYWHERE, *, grain: int = 1) -> Estimate:
+    """The quantile inf{x: F(x) ≥ p}, i.e. the order statistic X(⌈np⌉), with the distribution-free interval.
+
+    ci = [X(l), X(u)], l the largest rank with P(B < l) ≤ 2.5%, u the smallest with P(B ≥ u) ≤ 2.5%, B binomial(n, p)
+    (Thompson 1936; David & Nagaraja 2003, §7.1); where no such rank exists, the end of the support.
+    std_error = (ci_high − ci_low) / 2z. An order statistic is the mean of its bin: exact for atoms and |x| < 2048,
+    else within 2^-10 of the value; the interval reaches to the ends of its bins, so it allows for that. `grain` as of
+    `Histogram.bounds_at_ranks`.
+
+    Raises: ValueError if there is no value.
+    """
+    n = _count(values)
+    lower, upper = _interval_ranks(n, level)
+    ranks = np.clip(np.array([lower, _rank(n, level), upper], dtype=np.int64), 1, n) - 1
+    lows, highs = values.bounds_at_ranks(ranks, grain=grain)
+    low = float(lows[0]) if lower >= 1 else support.low
+    high = float(highs[2]) if upper <= n else support.high
+    value = float(values.at_ranks(ranks[1:2])[0])
+    return Estimate(value=value, std_error=(high - low) / (2 * Z), ci_low=low, ci_high=high)
+
+
+def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
+    """The loss not exceeded with this confidence: the quantile of L = −P&L at that level, negative for a profit.
+
+    Errors as of `quantile` (Jorion 2007, §5.3).
+    """
+    return quantile(pnl.negated(), confidence)
+
+
+def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
+    """The mean loss in the worst 1−α of cases: ES = VaR + Σ max(L − VaR, 0) / (n(1−α)), L = −P&L.
+
+    Formula: Rockafellar & Uryasev 2002, eq. 25, equal to Acerbi & Tasche 2002, def. 2.6, also where L has atoms.
+    std_error = sd(max(L − VaR, 0)) / ((1−α) √n), from the influence function; that VaR is itself estimated adds
+    nothing to first order (Trindade, Uryasev, Shapiro & Zrazhevsky 2007; Hong, Hu & Liu 2014, thm. 2).
+    ci = ES ± t₀.₉₇₅(m−1) std_error with m = ⌊n(1−α)⌋, the number of values in the tail; for m < 2 it is not bounded.
+
+    Raises: ValueError if there is no value.
+    """
+    n, losses = _count(pnl), pnl.negated()
+    share = 1 - Fraction(str(confidence))
+    tail, in_tail = float(share), math.floor(n * share)
+    at_risk = quantile(losses, confidence).value
+    beyond = np.maximum(losses.bin_means - at_risk, 0)
+    average = float(np.sum(losses.counts * beyond)) / n
+    value = at_risk + average / tail
+    if in_tail < 2:
+        return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
+    variance = float(np.sum(losses.counts * (beyond - average) ** 2)) / (n - 1)
+    std_error = math.sqrt(variance / n) / tail
+    return _clipped(value, std_error, _student(in_tail - 1), ANYWHERE)
+
+
+def _count(values: Histogram) -> int:
+    n = values.count
+    if n < 1:
+        raise ValueError("No path has this figure: leave it out where the count is 0.")
+    return n
+
+
+def _clipped(value: float, std_error: float, width: float, support: Support) -> Estimate:
+    """value ± width · std_error, kept within the support."""
+    half = width * std_error
+    low, high = max(value - half, support.low), min(value + half, support.high)
+    return Estimate(value=value, std_error=std_error, ci_low=low, ci_high=high)
+
+
+def _rank(n: int, level: float) -> int:
+    """⌈np⌉ in exact arithmetic: 0.07 · 100 is 7, not 7.000000000000001."""
+    return math.ceil(n * Fraction(str(level)))
+
+
+def _interval_ranks(n: int, level: float) -> tuple[int, int]:
+    """The 1-based ranks (l, u) of the interval of a quantile; 0 and n + 1 where there is none."""
+    centre, variance = n * level, n * level * (1 - level)
+    if variance >= _EXACT_VARIANCE:
+        half = Z * math.sqrt(variance)
+        return math.floor(centre - half), math.ceil(centre + half) + 1
+    # The binomial's weights over 12 standard deviations, by the ratio of neighbours; the rest weighs nothing.
+    reach = 12 * math.sqrt(variance) + 12
+    counts = np.arange(max(0, math.floor(centre - reach)), min(n, math.ceil(centre + reach)) + 1)
+    steps = np.log((n - counts[:-1]) / counts[1:] * level / (1 - level))
+    logs = np.concatenate([[0.0], np.cumsum(steps)])
+    weights = np.exp(logs - logs.max())
+    below = np.concatenate([[0.0], np.cumsum(weights)]) / weights.sum()  # P(B < counts[i])
+    lower = np.searchsorted(below, _TAIL, side="right") - 1
+    upper = np.searchsorted(below, 1 - _TAIL, side="left")
+    return int(counts[0] + lower), int(counts[0] + upper)
+
+
+def _student(freedom: int) -> float:
+    """The upper 2.5% point of Student's t: closed forms for 1 and 2 degrees of freedom, else the expansion in
+    1/freedom of Abramowitz & Stegun 26.7.5 (relative error below 0.2%).
+    """
+    if freedom == 1:
+        return math.tan(math.pi * LEVEL / 2)
+    if freedom == 2:
+        return LEVEL * math.sqrt(2 / (1 - LEVEL**2))
+    terms = (
+        (Z**3 + Z) / 4,
+        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
+        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
+        (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
+    )
+    return float(Z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))

@@ -1,0 +1,61 @@
+"""Decimal strings to whole minor units and back. Nothing is ever rounded silently."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+from typing import Final
+
+LARGEST_MINOR: Final = 10**15
+"""The largest amount taken from outside, in minor units."""
+
+_OTHER_DIGITS: Final = {
+    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"), 0),
+    **dict.fromkeys(("VUV", "XAF", "XOF", "XPF"), 0),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
+}
+_DECIMAL: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
+_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
+
+
+class NotAnAmount(ValueError):
+    """The text is not a decimal that the currency can hold; the message says why and what to write."""
+
+
+def minor_digits(currency: str) -> int:
+    """Decimals of a currency's minor unit, by ISO 4217.
+
+    Raises: NotAnAmount if this is not the form of a currency code.
+    """
+    if not _CURRENCY.fullmatch(currency):
+        raise NotAnAmount(f"{currency!r} is not an ISO 4217 code: write three capital letters, such as USD")
+    return _OTHER_DIGITS.get(currency, 2)
+
+
+def parse_decimal(text: str) -> Decimal:
+    """A plain decimal: a sign, digits, a point; no exponent, no thousands separator, no NaN.
+
+    Raises: NotAnAmount.
+    """
+    if not _DECIMAL.fullmatch(text):
+        raise NotAnAmount(f"{text[:40]!r} is not a decimal number: write it like 1250.50")
+    return Decimal(text)
+
+
+def to_minor(text: str, digits: int) -> int:
+    """A decimal string in minor units of a currency with so many digits.
+
+    Raises: NotAnAmount if it is no decimal, finer than the minor unit, or too large.
+    """
+    minor = parse_decimal(text).scaleb(digits)
+    if abs(minor) > LARGEST_MINOR:
+        raise NotAnAmount(f"{text[:40]} is too large: amounts go up to 10^{15 - digits}")
+    if minor != minor.to_integral_value():
+        raise NotAnAmount(f"{text[:40]} has more decimals than its currency, which has {digits}: round it first")
+    return int(minor)
+
+
+def from_minor(minor: int, digits: int) -> str:
+    """Minor units as a decimal string, such as -12.50."""
+    return str(Decimal(minor).scaleb(-digits)) if digits else str(minor)

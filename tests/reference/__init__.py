@@ -1,0 +1,1 @@
+"""Plain, slow, obviously correct models of what the engine computes, for tests to compare with."""

@@ -1,0 +1,175 @@
+"""The report: everything a risk officer needs on one screen, at any width from 80 and without colour."""
+
+from __future__ import annotations
+
+import io
+import math
+from itertools import groupby
+
+import pytest
+from rich.console import Console
+
+from montecarlo.v1 import settings_pb2
+from montecarlo.v1.result_pb2 import (
+    Distribution,
+    EquityFan,
+    Estimate,
+    FanDay,
+    HistorySummary,
+    Outcomes,
+    Quantile,
+    SimulationResult,
+    TailRisk,
+)
+from montecarlo.v1.result_pb2 import (
+    Warning as Caveat,
+)
+from riskio import report
+
+
+def estimate(value: float, error: float = 1.0) -> Estimate:
+    return Estimate(value=value, std_error=error, ci_low=value - 2 * error, ci_high=value + 2 * error)
+
+
+def distribution(mean: float) -> Distribution:
+    quantiles = [Quantile(probability=level, estimate=estimate(mean * (1 + level))) for level in report.QUANTILES[0]]
+    return Distribution(count=1_000, mean=estimate(mean), quantiles=quantiles)
+
+
+def fan_day(day: int, spread: float) -> FanDay:
+    levels = {0.05: -2, 0.25: -1, 0.5: 0, 0.75: 1, 0.95: 2}
+    return FanDay(
+        day=day,
+        quantiles=[
+            Quantile(probability=level, estimate=estimate(50_000 + step * spread)) for level, step in levels.items()
+        ],
+    )
+
+
+def sample() -> SimulationResult:
+    pnl = distribution(1_234.5)
+    pnl.tails.append(TailRisk(confidence=0.95, value_at_risk=estimate(1_811), expected_shortfall=estimate(2_022)))
+    pnl.tails.append(TailRisk(confidence=0.99, value_at_risk=estimate(2_433), expected_shortfall=estimate(2_644)))
+    return SimulationResult(
+        outcomes=Outcomes(
+            passed=estimate(0.5, 0.01),
+            breached_max_drawdown=estimate(0.3, 0.01),
+            breached_daily_loss=Estimate(value=0, std_error=1e-5, ci_low=0, ci_high=3.8e-5),
+            expired=estimate(0.2, 0.01),
+        ),
+        final_pnl=pnl,
+        max_drawdown=distribution(900),
+        days_to_pass=distribution(12),
+        days_to_breach=Distribution(count=0),
+        trades_to_end=distribution(80),
+        equity_fan=EquityFan(paths=65_536, days=[fan_day(day, 30 * day**0.5) for day in range(0, 61, 2)]),
+        paths=100_000,
+        path_steps=8_000_000,
+        seed=18_446_744_073_709_551_615,
+        model=settings_pb2.RESAMPLING_MODEL_STATIONARY,
+        block_length=3.25,
+        horizon_days=60,
+        currency="USD",
+        history=HistorySummary(
+            trades=500, days=120, mean_pnl=12.34, win_rate=0.55, first_day="2024-01-02", last_day="2024-06-28"
+        ),
+        warnings=[Caveat(code="SHORT_HISTORY", message="Few trades. " * 12)],
+        engine_version="1.2.3",
+        input_digest="0123456789abcdef" * 4,
+        elapsed_s=0.4,
+    )
+
+
+def text(result: SimulationResult, width: int = 100, **how: object) -> str:
+    console = Console(file=io.StringIO(), width=width, **how)  # type: ignore[arg-type]  # rich's own keywords
+    report.render(result, console, title="Trader [7]", timing={"queued": 0.02, "simulate": 1.25})
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [80, 100, 200])
+def test_no_line_is_wider_than_the_console_or_cut(width: int) -> None:
+    shown = text(sample(), width)
+    assert max(len(line) for line in shown.splitlines()) <= min(width, report.MAX_WIDTH)
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize("scale", [1e3, 1e5])
+def test_large_amounts_leave_quantiles_out_rather_than_digits(width: int, scale: float) -> None:
+    result = sample()
+    for figure in (result.final_pnl, result.max_drawdown):
+        figure.CopyFrom(distribution(1_234 * scale))
+    shown = text(result, width)
+    assert f"{1_234 * scale:,.0f}" in shown
+    assert f"{1_234 * scale * 1.95:,.0f}" in shown
+    assert "…" not in shown
+
+
+@pytest.mark.parametrize("width", [80, 100])
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "Trader [7]", "100,000", "stationary bootstrap, mean block 3.25 trades", "18446744073709551615",
+        "500 trades on 120 days", "2024-01-02", "50.00%", "48.00% – 52.00%", "1,811", "2,022", "2,433", "2,644",
+        "Largest drawdown", "Days to pass", "Days to breach", "SHORT_HISTORY", "median of 65,536 paths", "day 60",
+        "queued 20 ms", "simulate 1.2 s", "engine 400 ms, 20 M trades/s", "USD",
+    ],
+)  # fmt: skip
+def test_what_a_risk_officer_reads_is_there(width: int, figure: str) -> None:
+    assert figure in text(sample(), width)
+
+
+def test_without_colour_nothing_but_text_is_written() -> None:
+    assert "\x1b" not in text(sample())
+    assert "\x1b" in text(sample(), force_terminal=True, color_system="standard")
+
+
+def test_an_outcome_never_seen_shows_its_upper_bound() -> None:
+    assert "0.00% – 0.0038%" in text(sample())
+
+
+def test_a_figure_no_path_has_is_said_to_be_missing() -> None:
+    line = next(line for line in text(sample()).splitlines() if "Days to breach" in line)
+    assert line.split() == ["Days", "to", "breach", "none"]
+
+
+def test_an_interval_without_bounds_is_said_to_be_open() -> None:
+    result = sample()
+    result.final_pnl.tails[1].expected_shortfall.ci_high = math.inf
+    assert "open" in text(result)
+
+
+def test_no_warnings_are_said_too() -> None:
+    result = sample()
+    del result.warnings[:]
+    assert "No warnings." in text(result)
+
+
+def test_the_fan_has_its_median_between_its_bands() -> None:
+    lines = [str(line) for line in report.fan_chart(sample().equity_fan, 78)]
+    last_day = "".join(line[-1] for line in lines[: report.FAN_ROWS]).strip()
+    assert [mark for mark, _ in groupby(last_day)] == ["░", "▓", "━", "▓", "░"]
+
+
+def test_a_fan_without_spread_is_drawn() -> None:
+    flat = EquityFan(paths=1, days=[fan_day(day, 0) for day in (0, 1)])
+    lines = [str(line) for line in report.fan_chart(flat, 78)]
+    assert any("━━━" in line for line in lines)
+
+
+def test_a_fan_of_no_days_says_so() -> None:
+    assert [str(line) for line in report.fan_chart(EquityFan(), 78)] == ["No day was simulated."]
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0, "0.00%"), (1, "100.00%"), (0.12345, "12.35%"), (0.00012, "0.0120%"), (1.9e-9, "1.9e-07%")],
+)
+def test_small_probabilities_keep_their_digits(share: float, shown: str) -> None:
+    assert report.percent(share) == shown
+
+
+@pytest.mark.parametrize(("share", "cells"), [(0, ""), (1e-9, "▏"), (0.5, "█████"), (1, "██████████")])
+def test_a_bar_shows_what_happens_at_all(share: float, cells: str) -> None:
+    assert report.bar(share, 10) == cells.ljust(10)

@@ -1,0 +1,95 @@
+"""mcsim: what it prints, how it refuses, and that the same input gives the same figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from simulator import cli
+
+TRADES = "closed_at,pnl\n" + "".join(
+    f"2026-01-{day:02d}T{hour}:00:00Z,{pnl}\n"
+    for day, hour, pnl in ((5, 15, 120), (5, 16, -80), (6, 15, 35), (7, 15, -60))
+)
+RULES = """
+starting_balance: "10000.00"
+max_drawdown: {kind: TRAILING_END_OF_DAY, amount: "400.00"}
+profit_target: {amount: "300.00"}
+time_limit_days: 20
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[str]:
+    (tmp_path / "t.csv").write_text(TRADES, encoding="utf-8")
+    (tmp_path / "r.yaml").write_text(RULES, encoding="utf-8")
+    return ["simulate", "--trades", str(tmp_path / "t.csv"), "--rules", str(tmp_path / "r.yaml"), "--paths", "2000"]
+
+
+def test_json_is_the_result_in_snake_case(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--model", "day", "--seed", "7", "--horizon-days", "15", "--format", "json"]
+    assert cli.main([*files, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert set(found["outcomes"]) == {"passed", "breached_max_drawdown", "breached_daily_loss", "expired"}
+    assert (found["paths"], found["seed"], found["horizon_days"]) == ("2000", "7", 15)
+    assert found["model"] == "RESAMPLING_MODEL_DAY"
+
+
+def test_text_is_a_report(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*files, "--model", "iid", "--trades-per-day", "2"]) == 0
+    assert "Passed" in capsys.readouterr().out
+
+
+def test_the_same_files_give_the_same_figures_without_a_seed(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = []
+    for _ in range(2):
+        assert cli.main([*files, "--format", "json", "--block-length", "2"]) == 0
+        found.append({**json.loads(capsys.readouterr().out), "elapsed_s": None})
+    assert found[0] == found[1]
+
+
+def test_a_bad_field_is_told_on_a_line_of_its_own(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.yaml").write_text("starting_balance: '0'\ntime_limit_days: -1\n", encoding="utf-8")
+    assert cli.main(files) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in told] == ["rules.starting_balance", "rules.time_limit_days"]
+
+
+def test_an_unknown_rule_is_told_with_the_nearest_one(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "r.yaml").write_text("starting_balance: '1'\nmax_drawdwn: {}\n", encoding="utf-8")
+    assert cli.main(files) == 2
+    assert "did you mean 'max_drawdown'?" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_told_by_its_name(
+    files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "t.csv").unlink()
+    assert cli.main(files) == 2
+    assert "t.csv: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "option", [["--paths", "0"], ["--seed", "-1"], ["--trades-per-day", "some"], ["--model", "guess"]]
+)
+def test_a_bad_option_is_refused(files: list[str], option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*files, *option])
+    assert ended.value.code == 2
+    assert option[0] in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--version", "--help"])
+def test_help_and_version_are_printed(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main([option])
+    assert ended.value.code == 0
+    assert "mcsim" in capsys.readouterr().out

@@ -1,0 +1,216 @@
+"""What an input may hold: each bad field is named with its remedy, and amounts are exact."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from montecarlo.engine.v1 import engine_pb2
+from montecarlo.v1 import rules_pb2, settings_pb2, trade_pb2
+from simulator import codec
+from simulator.errors import InvalidInput
+from simulator.spec import REACH, BreachOperator, DrawdownKind, Model, Spec
+
+_UNKNOWN: Any = 7
+OPEN = datetime(2026, 1, 5, 15, 0, tzinfo=UTC)
+
+
+def given(**rules: Any) -> engine_pb2.SimulateInput:
+    """An input of three trades, the latest first, under these rules."""
+    message = engine_pb2.SimulateInput(rules=rules_pb2.AccountRules(**({"starting_balance": "1000.00"} | rules)))
+    for hour, pnl in ((2, "-5.25"), (1, "10"), (0, "0.5")):
+        trade = message.trades.add(pnl=pnl)
+        trade.closed_at.FromDatetime(OPEN + timedelta(hours=hour))
+    return message
+
+
+def violations(message: engine_pb2.SimulateInput) -> dict[str, str]:
+    with pytest.raises(InvalidInput) as caught:
+        codec.decode(message)
+    return {each.field: each.description for each in caught.value.violations}
+
+
+def drawdown(**fields: Any) -> rules_pb2.MaxDrawdown:
+    return rules_pb2.MaxDrawdown(**({"kind": rules_pb2.DRAWDOWN_KIND_STATIC} | fields))
+
+
+def decoded(message: engine_pb2.SimulateInput) -> Spec:
+    return codec.decode(message)
+
+
+def test_trades_come_in_close_order_and_in_minor_units() -> None:
+    assert [trade.pnl_minor for trade in decoded(given()).trades] == [50, 1000, -525]
+
+
+def test_everything_left_out_takes_its_documented_default() -> None:
+    spec = decoded(given())
+    assert spec.rules.currency == "USD"
+    assert spec.rules.breach is BreachOperator.AT_OR_BELOW
+    assert (spec.rules.max_drawdown, spec.rules.daily_loss, spec.rules.target_minor) == (None, None, None)
+    assert (spec.account.balance_minor, spec.account.high_water_mark_minor) == (100_000, 100_000)
+    assert (spec.settings.paths, spec.settings.model) == (100_000, Model.STATIONARY)
+    assert spec.settings.horizon_days is spec.settings.seed is spec.settings.trades_per_day is None
+
+
+def test_an_amount_is_read_in_the_currencys_own_minor_unit() -> None:
+    yen = given(currency="JPY", starting_balance="1000000")
+    del yen.trades[:]
+    yen.trades.add(pnl="-300").closed_at.FromDatetime(OPEN)
+    assert decoded(yen).rules.starting_balance_minor == 1_000_000
+    dinar = given(currency="KWD", starting_balance="10.005")
+    assert decoded(dinar).rules.starting_balance_minor == 10_005
+
+
+@pytest.mark.parametrize(
+    ("breach", "allowance"), [(rules_pb2.BREACH_OPERATOR_AT_OR_BELOW, 34), (rules_pb2.BREACH_OPERATOR_BELOW, 33)]
+)
+def test_a_percentage_that_ends_within_a_cent_changes_no_test_of_a_balance(
+    breach: rules_pb2.BreachOperator.ValueType, allowance: int
+) -> None:
+    """A floor at 999.667: 999.66 is at or below it and 999.67 is not, whichever operator is asked."""
+    spec = decoded(given(max_drawdown=drawdown(percent="0.0333"), breach=breach))
+    assert spec.rules.max_drawdown is not None
+    assert spec.rules.max_drawdown.allowance_minor == allowance
+
+
+def test_rules_are_read_whole() -> None:
+    spec = decoded(
+        given(
+            max_drawdown=drawdown(
+                kind=rules_pb2.DRAWDOWN_KIND_TRAILING_INTRADAY, amount="50.00", lock_balance="1001.00"
+            ),
+            daily_loss=rules_pb2.DailyLoss(percent="2.5", reset_time="17:00", time_zone="America/New_York"),
+            profit_target=rules_pb2.ProfitTarget(percent="10"),
+            minimum_days=rules_pb2.MinimumDays(days=3, min_profit="1.50"),
+            time_limit_days=30,
+        )
+    )
+    rules = spec.rules
+    assert rules.max_drawdown is not None
+    assert rules.daily_loss is not None
+    assert rules.minimum_days is not None
+    assert (rules.max_drawdown.kind, rules.max_drawdown.lock_minor) == (DrawdownKind.TRAILING_INTRADAY, 100_100)
+    assert (rules.daily_loss.limit_minor, rules.target_minor) == (2_500, 110_000)
+    assert (rules.trading_day.time_zone, rules.trading_day.reset_time.hour) == ("America/New_York", 17)
+    assert (rules.minimum_days.days, rules.minimum_days.min_profit_minor) == (3, 150)
+    assert rules.time_limit_days == 30
+
+
+@pytest.mark.parametrize(
+    ("rules", "field", "remedy"),
+    [
+        ({"starting_balance": ""}, "rules.starting_balance", "write it like"),
+        ({"starting_balance": "0"}, "rules.starting_balance", "positive"),
+        ({"starting_balance": "1e5"}, "rules.starting_balance", "write it like"),
+        ({"starting_balance": "10.005"}, "rules.starting_balance", "more decimals"),
+        ({"starting_balance": "1" + "0" * 20}, "rules.starting_balance", "too large"),
+        ({"currency": "usd"}, "rules.currency", "three capital letters"),
+        ({"breach": 9}, "rules.breach", "AT_OR_BELOW, BELOW"),
+        ({"max_drawdown": drawdown()}, "rules.max_drawdown", "exactly one of amount and percent"),
+        ({"max_drawdown": drawdown(percent="101")}, "rules.max_drawdown.percent", "up to 100"),
+        ({"max_drawdown": drawdown(percent="0")}, "rules.max_drawdown.percent", "above 0"),
+        ({"max_drawdown": drawdown(amount="-1")}, "rules.max_drawdown.amount", "positive"),
+        ({"max_drawdown": drawdown(kind=0, amount="1")}, "rules.max_drawdown.kind", "TRAILING_END_OF_DAY"),
+        ({"max_drawdown": drawdown(amount="1", lock_balance="1")}, "rules.max_drawdown.lock_balance", "leave it out"),
+        ({"daily_loss": rules_pb2.DailyLoss()}, "rules.daily_loss", "exactly one"),
+        ({"daily_loss": rules_pb2.DailyLoss(amount="1", anchor=_UNKNOWN)}, "rules.daily_loss.anchor", "PRIOR_BALANCE"),
+        ({"daily_loss": rules_pb2.DailyLoss(amount="1", action=_UNKNOWN)}, "rules.daily_loss.action", "FAIL"),
+        ({"daily_loss": rules_pb2.DailyLoss(amount="1", reset_time="24:00")}, "rules.daily_loss.reset_time", "17:00"),
+        ({"daily_loss": rules_pb2.DailyLoss(amount="1", time_zone="Mars/X")}, "rules.daily_loss.time_zone", "IANA"),
+        ({"daily_loss": rules_pb2.DailyLoss(amount="1", time_zone="America")}, "rules.daily_loss.time_zone", "IANA"),
+        ({"profit_target": rules_pb2.ProfitTarget(amount="0")}, "rules.profit_target.amount", "positive"),
+        ({"minimum_days": rules_pb2.MinimumDays()}, "rules.minimum_days.days", "from 1"),
+        ({"minimum_days": rules_pb2.MinimumDays(days=1, min_profit="x")}, "rules.minimum_days.min_profit", "decimal"),
+        ({"time_limit_days": -1}, "rules.time_limit_days", "from 0"),
+    ],
+)
+def test_a_bad_rule_is_named_with_its_remedy(rules: dict[str, Any], field: str, remedy: str) -> None:
+    assert remedy in violations(given(**rules))[field]
+
+
+@pytest.mark.parametrize(
+    ("trade", "field", "remedy"),
+    [
+        ({"pnl": ""}, "pnl", "write it like"),
+        ({"pnl": "NaN"}, "pnl", "write it like"),
+        ({"pnl": "0.001"}, "pnl", "more decimals"),
+        ({"pnl": str(REACH)}, "pnl", "too large"),
+        ({"pnl": "1", "mae": "2"}, "mae", "sign"),
+        ({"pnl": "1", "mfe": "-2"}, "mfe", "sign"),
+        ({"pnl": "1", "quantity": "two"}, "quantity", "write it like"),
+    ],
+)
+def test_a_bad_trade_is_named_by_its_place(trade: dict[str, Any], field: str, remedy: str) -> None:
+    message = given()
+    bad = trade_pb2.Trade(**trade)
+    bad.closed_at.FromDatetime(OPEN)
+    message.trades.append(bad)
+    assert remedy in violations(message)[f"trades[3].{field}"]
+
+
+def test_a_trade_without_its_time_is_named() -> None:
+    message = given()
+    message.trades.add(pnl="1")
+    assert "is missing" in violations(message)["trades[3].closed_at"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"paths": -1}, "paths"),
+        ({"paths": 10**10 + 1}, "paths"),
+        ({"horizon_days": 10_001}, "horizon_days"),
+        ({"trades_per_day": 10_001}, "trades_per_day"),
+        ({"model": 9}, "model"),
+        ({"model": settings_pb2.RESAMPLING_MODEL_DAY, "trades_per_day": 2}, "trades_per_day"),
+        ({"model": settings_pb2.RESAMPLING_MODEL_IID, "block_length": 2}, "block_length"),
+        ({"block_length": 0.5}, "block_length"),
+        ({"block_length": float("nan")}, "block_length"),
+        ({"block_length": 1e9}, "block_length"),
+    ],
+)
+def test_a_bad_setting_is_named(settings: dict[str, Any], field: str) -> None:
+    message = given()
+    message.settings.CopyFrom(settings_pb2.SimulationSettings(**settings))
+    assert set(violations(message)) == {f"settings.{field}"}
+
+
+@pytest.mark.parametrize(
+    ("account", "field"),
+    [
+        ({}, "account.balance"),
+        ({"balance": "900"}, "account.balance"),
+        ({"balance": "1100", "high_water_mark": "1050"}, "account.high_water_mark"),
+        ({"balance": "1000", "high_water_mark": "1100"}, "account.balance"),
+        ({"balance": "1000", "days_traded": 10}, "account.days_traded"),
+        ({"balance": "1000", "qualifying_days": -1}, "account.qualifying_days"),
+    ],
+)
+def test_an_account_that_has_ended_already_is_refused(account: dict[str, Any], field: str) -> None:
+    trailing = drawdown(kind=rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY, amount="100")
+    message = given(max_drawdown=trailing, time_limit_days=10)
+    message.account.CopyFrom(rules_pb2.AccountState(**account))
+    message.account.SetInParent()
+    assert field in violations(message)
+
+
+def test_all_bad_fields_are_named_at_once() -> None:
+    message = given(currency="x", time_limit_days=-1)
+    del message.trades[:]
+    message.settings.paths = -1
+    assert set(violations(message)) == {"rules.currency", "rules.time_limit_days", "settings.paths", "trades"}
+    assert set(violations(engine_pb2.SimulateInput())) == {"rules", "trades"}
+
+
+def test_equal_inputs_have_equal_digests_and_unequal_ones_do_not() -> None:
+    assert codec.digest(given()) == codec.digest(engine_pb2.SimulateInput.FromString(given().SerializeToString()))
+    seeded = given()
+    seeded.settings.seed = 0
+    assert len({codec.digest(given()), codec.digest(seeded), codec.digest(given(time_limit_days=1))}) == 3
+
+
+def test_a_field_of_a_later_version_does_not_change_the_digest() -> None:
+    later = engine_pb2.SimulateInput.FromString(given().SerializeToString() + b"\xfa\x01\x01x")
+    assert codec.digest(later) == codec.digest(given())

@@ -1,0 +1,109 @@
+"""The file formats: what is read, and how a bad file is told where it is bad."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from montecarlo.v1 import rules_pb2
+from simulator import files
+from simulator.errors import InvalidInput
+
+RULES = """
+version: example-50k-2026-01
+currency: USD
+starting_balance: "50000.00"
+max_drawdown: {kind: TRAILING_END_OF_DAY, amount: "2000.00", lock_balance: "50100.00"}
+breach: AT_OR_BELOW
+daily_loss: {amount: "1000.00", anchor: PRIOR_BALANCE, action: FAIL, reset_time: "17:00", time_zone: America/New_York}
+profit_target: {amount: "3000.00"}
+minimum_days: {days: 5, min_profit: "150.00"}
+time_limit_days: 30
+account: {balance: "50500.00", days_traded: 3}
+"""
+
+
+def written(folder: Path, text: str, name: str = "file") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refusal(path: Path, *, trades: bool) -> str:
+    with pytest.raises(InvalidInput) as caught:
+        files.read_trades(path) if trades else files.read_rules(path)
+    return str(caught.value)
+
+
+def test_trades_are_read_with_their_optional_columns_and_others_ignored(tmp_path: Path) -> None:
+    path = written(
+        tmp_path,
+        "\ufeffopened_at,closed_at,pnl,mae,mfe,commission,instrument,quantity,mood\n"
+        "2026-01-05T10:00:00-05:00,2026-01-05T16:00:00Z, -12.50 ,-20,3.5,1.20,ES,2,calm\n"
+        ",2026-01-06T16:00:00.5+01:00,7,,,,,,\n",
+    )
+    first, second = files.read_trades(path)
+    assert (first.pnl, first.mae, first.mfe, first.commission) == ("-12.50", "-20", "3.5", "1.20")
+    assert (first.instrument, first.quantity) == ("ES", "2")
+    assert first.opened_at.ToJsonString() == "2026-01-05T15:00:00Z"
+    assert second.closed_at.ToJsonString() == "2026-01-06T15:00:00.500Z"
+    assert not second.HasField("opened_at")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "'closed_at'"),
+        ("close_at,pnl\n", "did you mean 'close_at'"),
+        ("closed_at\n", "'pnl'"),
+        ("closed_at,pnl\n2026-01-05T16:00:00Z,1\nyesterday,1\n", "line 3, closed_at: 'yesterday' is not a time"),
+        ("closed_at,pnl\n2026-01-05T16:00:00,1\n", "write it like 2026-01-05T16:00:00Z"),
+    ],
+)
+def test_a_bad_trade_file_is_told_where(tmp_path: Path, text: str, told: str) -> None:
+    assert told in refusal(written(tmp_path, text), trades=True)
+
+
+def test_a_trade_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "latin"
+    path.write_bytes(b"closed_at,pnl,instrument\n2026-01-05T16:00:00Z,1,\xfc\n")
+    assert "UTF-8" in refusal(path, trades=True)
+
+
+def test_rules_are_read_with_short_names_and_the_account(tmp_path: Path) -> None:
+    rules, account = files.read_rules(written(tmp_path, RULES))
+    assert rules.max_drawdown.kind == rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY
+    assert rules.breach == rules_pb2.BREACH_OPERATOR_AT_OR_BELOW
+    assert (rules.daily_loss.anchor, rules.daily_loss.action) == (1, 1)
+    assert (rules.minimum_days.days, rules.time_limit_days) == (5, 30)
+    assert account is not None
+    assert (account.balance, account.days_traded) == ("50500.00", 3)
+
+
+def test_json_and_full_names_and_whole_numbers_are_read_alike(tmp_path: Path) -> None:
+    tree = {"starting_balance": 50000, "max_drawdown": {"kind": "DRAWDOWN_KIND_STATIC", "percent": "10"}}
+    rules, account = files.read_rules(written(tmp_path, json.dumps(tree)))
+    assert (rules.starting_balance, rules.max_drawdown.kind) == ("50000", rules_pb2.DRAWDOWN_KIND_STATIC)
+    assert account is None
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "starting_balance"),
+        ("[1", "neither YAML nor JSON"),
+        ("startin_balance: '1'", "rules.startin_balance: is an unknown key (did you mean 'starting_balance'?)"),
+        ("max_drawdown: {knd: STATIC}", "rules.max_drawdown.knd: is an unknown key (did you mean 'kind'?)"),
+        ("max_drawdown: {kind: STATICK}", "did you mean 'STATIC'?"),
+        ("max_drawdown: {kind: UNSPECIFIED}", "is not one of STATIC"),
+        ("max_drawdown: 5", "rules.max_drawdown: must hold keys"),
+        ("starting_balance: 50000.10", "must be written in quotes"),
+        ("time_limit_days: soon", "rules"),
+        ("max_drawdown: {amount: '1', percent: '1'}", "rules"),
+        ("account: {balanc: '1'}", "account.balanc"),
+    ],
+)
+def test_a_bad_rule_file_is_told_where(tmp_path: Path, text: str, told: str) -> None:
+    assert told in refusal(written(tmp_path, text), trades=False)

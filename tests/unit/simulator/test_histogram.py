@@ -1,0 +1,132 @@
+"""The histogram: exact where it says so, within a bin elsewhere, and merged in any order to the same bytes."""
+
+from __future__ import annotations
+
+from functools import reduce
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.histogram import MAX_MAGNITUDE, Histogram, edges_of, merge
+
+MONEY = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=60)
+SMALL = st.lists(st.integers(-2047, 2047), min_size=1, max_size=60)
+BIN_WIDTH = 2.0**-10
+
+
+def of(values: list[int], dtype: type[np.integer] = np.int64) -> Histogram:
+    return Histogram.of(np.array(values, dtype=dtype))
+
+
+@given(MONEY)
+def test_count_and_total_are_exact(values: list[int]) -> None:
+    histogram = of(values)
+    assert (histogram.count, histogram.total) == (len(values), sum(values))
+
+
+@given(st.lists(st.integers(1 - MAX_MAGNITUDE, MAX_MAGNITUDE - 1), max_size=40))
+def test_totals_beyond_the_exact_range_of_float64_are_exact(values: list[int]) -> None:
+    assert of(values * 400).total == sum(values) * 400
+
+
+@given(MONEY, MONEY, MONEY)
+def test_merging_depends_on_neither_order_nor_grouping(a: list[int], b: list[int], c: list[int]) -> None:
+    x, y, z = of(a), of(b), of(c)
+    whole = of(a + b + c).to_bytes()
+    assert {merge(merge(x, y), z).to_bytes(), merge(x, merge(z, y)).to_bytes(), merge(z, merge(y, x)).to_bytes()} == {
+        whole
+    }
+
+
+@given(MONEY, st.randoms())
+def test_shuffled_and_chunked_values_give_the_same_bytes(values: list[int], random: Random) -> None:
+    shuffled = sorted(values, key=lambda _: random.random())
+    parts = [of(shuffled[start : start + 7]) for start in range(0, len(shuffled), 7)]
+    assert reduce(merge, parts, Histogram.empty()).to_bytes() == of(values).to_bytes()
+
+
+@given(SMALL)
+def test_small_values_are_exact(values: list[int]) -> None:
+    ranks = np.arange(len(values))
+    assert of(values).at_ranks(ranks).tolist() == sorted(values)
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=60))
+def test_order_statistics_are_within_a_bin_of_the_sorted_values(values: list[int]) -> None:
+    found = of(values).at_ranks(np.arange(len(values)))
+    exact = np.sort(np.array(values, dtype=np.float64))
+    assert np.all(np.abs(found - exact) <= np.abs(exact) * BIN_WIDTH)
+
+
+@given(st.integers(1 - MAX_MAGNITUDE, MAX_MAGNITUDE - 1), st.integers(1, 1_000))
+def test_an_atom_stays_an_atom(value: int, n: int) -> None:
+    assert of([value] * n).at_ranks(np.array([0, n - 1])).tolist() == [value, value]
+
+
+@given(MONEY)
+def test_serialised_form_is_read_back(values: list[int]) -> None:
+    assert Histogram.from_bytes(of(values).to_bytes()) == of(values)
+
+
+@given(MONEY)
+def test_negated_is_the_histogram_of_the_negated_values(values: list[int]) -> None:
+    assert of(values).negated() == of([-value for value in values])
+
+
+@given(MONEY)
+def test_int32_and_int64_values_fall_into_the_same_bins(values: list[int]) -> None:
+    assert of(values, np.int32) == of(values)
+
+
+@given(MONEY, MONEY)
+def test_coarse_bins_keep_counts_totals_and_merging(a: list[int], b: list[int]) -> None:
+    coarse = of(a + b).coarse()
+    assert (coarse.count, coarse.total) == (len(a + b), sum(a + b))
+    assert merge(of(a).coarse(), of(b).coarse()) == coarse
+    assert Histogram.from_bytes(coarse.to_bytes()) == coarse
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=60))
+def test_coarse_order_statistics_are_within_a_coarse_bin(values: list[int]) -> None:
+    found = of(values).coarse().at_ranks(np.arange(len(values)))
+    exact = np.sort(np.array(values, dtype=np.float64))
+    assert np.all(np.abs(found - exact) <= np.abs(exact) * 8 * BIN_WIDTH)
+
+
+def test_coarse_bins_are_few() -> None:
+    fine = Histogram.of(np.random.default_rng(1).normal(0, 300_000, 1 << 16).astype(np.int32))
+    assert fine.coarse().keys.size * 4 < fine.keys.size
+
+
+def test_bins_are_at_most_a_thousandth_of_their_values_wide_and_rise_with_them() -> None:
+    keys = np.arange(-30 * 1024, 30 * 1024, dtype=np.int64)
+    edges = edges_of(keys)
+    widths = np.diff(edges)
+    assert np.all(widths > 0)
+    assert np.all(widths <= np.maximum(np.minimum(np.abs(edges[:-1]), np.abs(edges[1:])) * BIN_WIDTH, 1))
+
+
+def test_a_million_values_keep_a_bounded_number_of_bins() -> None:
+    pnl = np.random.default_rng(1).normal(0, 300_000, 1 << 20).astype(np.int32)
+    histogram = Histogram.of(pnl)
+    assert (histogram.count, histogram.total) == (pnl.size, int(pnl.sum(dtype=np.int64)))
+    assert histogram.keys.size < 2 * 14 * 1024
+
+
+def test_a_value_too_large_names_the_bound() -> None:
+    with pytest.raises(ValueError, match=str(MAX_MAGNITUDE)):
+        of([MAX_MAGNITUDE])
+
+
+@pytest.mark.parametrize("cut", [1, 6, 9, 11])
+def test_a_serialised_form_cut_short_is_refused(cut: int) -> None:
+    with pytest.raises(ValueError, match="cut short"):
+        Histogram.from_bytes(of([5, 70_000, 70_000]).to_bytes()[:cut])
+
+
+def test_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version 9"):
+        Histogram.from_bytes(b"\x09" + of([1]).to_bytes()[1:])
