@@ -1,0 +1,1 @@
+"""What stands between the code and a cluster: image file, manifests and example environment."""

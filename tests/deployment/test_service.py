@@ -1,0 +1,128 @@
+"""The service's pods: ports, probes, shutdown and configuration are those of the code."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from mcsvc import config
+from mcsvc.entrypoints.grpc.server import LIVENESS
+from tests.deployment import manifests as m
+
+DATABASE = "postgresql://user:password@host/name"
+OPTIONS_OF_OTEL = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES"}
+
+pytestmark = pytest.mark.parametrize("overlay", m.OVERLAYS)
+
+
+def loaded(overlay: str) -> config.Config:
+    """What the service would make of its environment in the cluster."""
+    rendered = m.overlay(overlay)
+    pod = m.service_pod(rendered)
+    secrets = {name: DATABASE if name == "DATABASE_URL" else "secret" for name in m.secret_names(pod)}
+    return config.load(m.settings(rendered, pod) | secrets)
+
+
+def test_the_environment_makes_a_configuration(overlay: str) -> None:
+    assert loaded(overlay).environment == overlay
+
+
+def test_every_variable_of_the_configuration_is_set_and_no_other(overlay: str) -> None:
+    rendered = m.overlay(overlay)
+    pod = m.service_pod(rendered)
+    known = {each.name for each in config.variables().values()}
+    given = set(m.settings(rendered, pod)) | m.secret_names(pod)
+    assert given == known | OPTIONS_OF_OTEL
+
+
+def test_secrets_come_from_a_secret_and_nothing_else_does(overlay: str) -> None:
+    assert m.secret_names(m.service_pod(m.overlay(overlay))) == m.config_secrets()
+
+
+def test_the_base_states_the_defaults_of_the_code(overlay: str) -> None:
+    base = m.settings(m.render("k8s/base"), m.service_pod(m.render("k8s/base")))
+    plain = {name: value for name, value in m.config_defaults().items() if name not in m.config_secrets()}
+    assert {name: base.get(name) for name in plain} == plain, overlay
+
+
+def test_container_ports_are_those_the_service_listens_on(overlay: str) -> None:
+    settings = loaded(overlay)
+    ports = {each["name"]: each["containerPort"] for each in m.container(m.service_pod(m.overlay(overlay)))["ports"]}
+    assert ports == {"grpc": settings.grpc_port, "http": settings.http_port}
+
+
+def test_the_service_offers_each_port_under_its_number_and_protocol(overlay: str) -> None:
+    settings = loaded(overlay)
+    service = m.one(m.overlay(overlay), "Service", "mcsvc")["spec"]
+    assert [(each["name"], each["port"], each["targetPort"], each["appProtocol"]) for each in service["ports"]] == [
+        ("grpc", settings.grpc_port, "grpc", "grpc"),
+        ("http", settings.http_port, "http", "http"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("probe", "service"), [("startupProbe", LIVENESS), ("readinessProbe", ""), ("livenessProbe", LIVENESS)]
+)
+def test_probes_ask_the_names_that_health_knows(overlay: str, probe: str, service: str) -> None:
+    asked = m.container(m.service_pod(m.overlay(overlay)))[probe]["grpc"]
+    assert asked == {"port": loaded(overlay).grpc_port, "service": service}
+
+
+def test_the_pod_is_not_killed_before_the_shutdown_is_over(overlay: str) -> None:
+    pod = m.service_pod(m.overlay(overlay))
+    promised = timedelta(seconds=25)
+    assert loaded(overlay).shutdown_timeout <= promised
+    assert timedelta(seconds=pod["spec"]["terminationGracePeriodSeconds"]) >= promised + timedelta(seconds=5)
+    assert "lifecycle" not in m.container(pod)
+
+
+def test_metrics_are_scraped_where_they_are_served(overlay: str) -> None:
+    notes = m.service_pod(m.overlay(overlay))["metadata"]["annotations"]
+    assert notes["prometheus.io/port"] == str(loaded(overlay).http_port)
+    assert notes["prometheus.io/path"] == "/metrics"
+
+
+def test_whatever_selects_the_service_selects_its_pods_and_not_the_migration(overlay: str) -> None:
+    rendered = m.overlay(overlay)
+    assert m.SERVICE_PODS.items() <= m.service_pod(rendered)["metadata"]["labels"].items()
+    assert not m.SERVICE_PODS.items() <= m.migration_pod(rendered)["metadata"]["labels"].items()
+    spread = m.service_pod(rendered)["spec"]["topologySpreadConstraints"]
+    selectors: list[dict[str, Any]] = [
+        m.one(rendered, "Service", "mcsvc")["spec"]["selector"],
+        m.one(rendered, "Deployment", "mcsvc")["spec"]["selector"]["matchLabels"],
+        *(each["spec"]["selector"]["matchLabels"] for each in m.of_kind(rendered, "PodDisruptionBudget")),
+        *(each["labelSelector"]["matchLabels"] for each in spread),
+    ]
+    assert selectors == [m.SERVICE_PODS] * len(selectors)
+
+
+def test_only_a_required_secret_must_be_in_the_secret(overlay: str) -> None:
+    for each in m.container(m.service_pod(m.overlay(overlay)))["env"]:
+        reference = each.get("valueFrom", {}).get("secretKeyRef")
+        if reference is not None:
+            assert reference["key"] == each["name"]
+            assert reference.get("optional", False) is (each["name"] in m.config_defaults())
+
+
+def test_the_migration_runs_the_same_image_against_the_same_database(overlay: str) -> None:
+    rendered = m.overlay(overlay)
+    service, migration = m.service_pod(rendered), m.migration_pod(rendered)
+    assert m.container(migration)["image"] == m.container(service)["image"]
+    assert m.container(migration)["envFrom"] == m.container(service)["envFrom"]
+    assert m.secret_names(migration) == {"DATABASE_URL"}
+    assert migration["metadata"]["labels"]["sidecar.istio.io/inject"] == "false"
+
+
+def test_production_keeps_two_replicas_and_lets_no_drain_take_both(overlay: str) -> None:
+    rendered = m.overlay(overlay)
+    replicas = m.one(rendered, "Deployment", "mcsvc")["spec"]["replicas"]
+    budgets = m.of_kind(rendered, "PodDisruptionBudget")
+    assert (replicas, len(budgets)) == {"production": (2, 1), "local": (1, 0)}[overlay]
+    assert all(each["spec"]["minAvailable"] < replicas for each in budgets)
+
+
+def test_only_a_cluster_with_istio_gets_a_sidecar(overlay: str) -> None:
+    labels = m.service_pod(m.overlay(overlay))["metadata"]["labels"]
+    assert labels["sidecar.istio.io/inject"] == {"production": "true", "local": "false"}[overlay]
