@@ -1,0 +1,1 @@
+"""What may become of a trading account: futures resampled under its rules. Knows no jobs, databases or Kafka."""

@@ -16,8 +16,9 @@ from rich.progress import Progress
 
 from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import SimulationResult
-from riskio import report
-from simulator import codec, compile_cache, engine, files, result
+from riskio import files, report
+from riskio.files import InvalidFile
+from simulator import codec, compile_cache, engine, result
 from simulator.errors import InvalidInput
 
 BAD_INPUT: Final = 2
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for each in invalid.violations:
             print(f"mcsim: {each.field}: {each.description}", file=sys.stderr)
         return BAD_INPUT
+    except InvalidFile as invalid:
+        print(f"mcsim: {invalid}", file=sys.stderr)
+        return BAD_INPUT
     except OSError as unreadable:
         print(f"mcsim: {unreadable.filename}: {unreadable.strerror}", file=sys.stderr)
         return BAD_INPUT
@@ -49,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def simulate(options: argparse.Namespace) -> None:
     """Reads the files, simulates, prints the result.
 
-    Raises: InvalidInput, OSError.
+    Raises: InvalidFile, InvalidInput, OSError.
     """
     started = time.perf_counter()
     message = files.read_input(options.trades, options.rules)

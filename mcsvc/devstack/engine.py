@@ -6,12 +6,15 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mcsvc.devstack.errors import PartFailed
 from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.ports import LOOPBACK, free_port
 from mcsvc.devstack.run import Run
 
 _MOST_WORKERS = 4
-_WORKER_CORES = 2
+
+_RAY_IMPATIENT = "node timed out during startup"
+"""Ray gives its own processes 30 s to start, whatever else the machine is doing: worth a second try."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,18 +35,27 @@ class LocalEngine:
     def start(self, run: Run, given: Environment) -> Environment:
         """Start Ray and the simulator's app, and wait until a simulation has gone through it."""
         del given
-        ready, cores = run.directory / "engine.ready", os.cpu_count() or 1
+        cores, ready = os.cpu_count() or 1, run.directory / "engine.ready"
+        workers = min(cores, _MOST_WORKERS)
         options = {
             "--port": str(self.port),
-            "--workers": str(min(max(cores // _WORKER_CORES, 1), _MOST_WORKERS)),
-            "--worker-cpus": str(min(cores, _WORKER_CORES)),
+            "--workers": str(workers),
+            "--worker-cpus": str(cores // workers),
             "--compile-cache": str(compile_cache(run)),
             "--ready-file": str(ready),
         }
         words = [word for option in options.items() for word in option]
+        try:
+            self._start_once(run, words, ready)
+        except PartFailed as error:
+            if _RAY_IMPATIENT not in error.tail:
+                raise
+            self._start_once(run, words, ready)
+        return {"RAY_SERVE_URL": self.url}
+
+    def _start_once(self, run: Run, words: list[str], ready: Path) -> None:
         child = run.spawn_module(self.name, "simulator.serve", *words, env={"TMPDIR": str(run.folder("ray"))})
         child.wait_ready(ready.exists, timeout_s=self.timeout_s, stop=run.stop)
-        return {"RAY_SERVE_URL": self.url}
 
 
 def compile_cache(run: Run) -> Path:

@@ -32,9 +32,9 @@ class Run:
         self._lock = Lock()
 
     def folder(self, name: str) -> Path:
-        """A new folder for a part's data."""
+        """A folder for a part's data."""
         path = self.directory / name
-        path.mkdir()
+        path.mkdir(exist_ok=True)
         return path
 
     def spawn(

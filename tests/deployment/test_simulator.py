@@ -11,7 +11,6 @@ import yaml
 
 from mcsvc import config
 from mcsvc.adapters import ray_serve
-from montecarlo.engine.v1 import engine_pb2_grpc
 from simulator.serve.settings import Settings, from_args
 from tests.deployment import manifests as m
 from tests.deployment.lock import pins
@@ -102,13 +101,12 @@ def test_the_application_is_the_one_the_service_calls(overlay: str) -> None:
 
 @FROM_RAY
 def test_the_proxy_serves_the_engine_service(overlay: str) -> None:
+    from simulator.serve import proxying
     from simulator.serve.app import GRPC_SERVICES
 
     functions = serve_config(overlay)["grpc_options"]["grpc_servicer_functions"]
     assert functions == list(GRPC_SERVICES)
-    assert [imported(path, separator=".") for path in functions] == [
-        engine_pb2_grpc.add_EngineServiceServicer_to_server
-    ]
+    assert [imported(path, separator=".") for path in functions] == [proxying.add_engine_service]
 
 
 @FROM_RAY

@@ -281,7 +281,7 @@ class Simulation(_message.Message):
     """The request id it was triggered with. Empty if none."""
     @_builtins.property
     def subject(self) -> Global___SimulationSubject:
-        """What is simulated. The trades of an inline input are left out here."""
+        """What is simulated. An inline input is shown empty here: it can be large, and input_digest tells which it was."""
 
     @_builtins.property
     def settings(self) -> _settings_pb2.SimulationSettings:

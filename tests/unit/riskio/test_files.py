@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from montecarlo.v1 import rules_pb2
-from simulator import files
-from simulator.errors import InvalidInput
+from riskio import files
+from riskio.files import InvalidFile
 
 RULES = """
 version: example-50k-2026-01
@@ -32,7 +32,7 @@ def written(folder: Path, text: str, name: str = "file") -> Path:
 
 
 def refusal(path: Path, *, trades: bool) -> str:
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(InvalidFile) as caught:
         files.read_trades(path) if trades else files.read_rules(path)
     return str(caught.value)
 

@@ -1,0 +1,49 @@
+"""The command `mcsvc`: arguments only. `serve` and `migrate` are the service's own; the other verbs are in `cli`."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+
+from mcsvc import cli
+from mcsvc.config import ConfigError
+
+USAGE = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a verb; the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except ConfigError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="mcsvc", description="The Monte Carlo risk service and its tools.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    serve = verbs.add_parser("serve", help="run the service, configured by the environment")
+    serve.add_argument("--migrate", action="store_true", help="bring the database schema up to date first")
+    serve.set_defaults(run=_serve)
+    verbs.add_parser("migrate", help="bring the database schema up to date").set_defaults(run=_migrate)
+    cli.register(verbs)
+    return parser
+
+
+def _serve(arguments: Namespace) -> int:
+    from mcsvc import serving  # noqa: PLC0415 — only these two verbs need the whole service imported
+
+    return serving.serve(migrating=arguments.migrate)
+
+
+def _migrate(_arguments: Namespace) -> int:
+    from mcsvc import serving  # noqa: PLC0415 — only these two verbs need the whole service imported
+
+    return serving.bring_up_to_date()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

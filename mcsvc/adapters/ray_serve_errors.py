@@ -1,0 +1,56 @@
+"""What the engine's gRPC statuses mean: a bad input stays bad, everything else may be different next time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import grpc
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
+
+from mcsvc.domain.errors import EngineRejected, EngineUnavailable, Violation
+
+_BAD_INPUT = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE}
+_MEANING = {
+    grpc.StatusCode.UNAVAILABLE: "The engine cannot be reached",
+    grpc.StatusCode.RESOURCE_EXHAUSTED: "The engine is busy",
+    grpc.StatusCode.DEADLINE_EXCEEDED: "The engine was out of time",
+    grpc.StatusCode.NOT_FOUND: "Ray Serve knows no application of this name (yet)",
+}
+
+
+def run_error(error: grpc.RpcError) -> EngineRejected | EngineUnavailable:
+    """The service's own error for a failed call of the engine."""
+    status = _status(error)
+    if error.code() in _BAD_INPUT:
+        return EngineRejected(_violations(status, error.details() or ""))
+    meaning = _MEANING.get(error.code(), "The engine broke off")
+    first_line = (error.details() or "").strip().partition("\n")[0][:500]
+    message = f"{meaning} ({error.code().name}: {first_line}). Another attempt may succeed; check RAY_SERVE_URL."
+    return EngineUnavailable(message, retry_after=_retry_after(status))
+
+
+def _status(error: grpc.RpcError) -> status_pb2.Status:
+    """The rich status that came with the error; an empty one if none came or it cannot be read."""
+    try:
+        status: status_pb2.Status | None = rpc_status.from_call(error)
+    except ValueError:
+        status = None
+    return status or status_pb2.Status()
+
+
+def _violations(status: status_pb2.Status, details: str) -> list[Violation]:
+    bad = error_details_pb2.BadRequest()
+    for detail in status.details:
+        if detail.Unpack(bad):
+            return [Violation(field=each.field, description=each.description) for each in bad.field_violations]
+    return [Violation(field="input", description=details)]
+
+
+def _retry_after(status: status_pb2.Status) -> timedelta | None:
+    info = error_details_pb2.RetryInfo()
+    for detail in status.details:
+        if detail.Unpack(info):
+            delay: timedelta = info.retry_delay.ToTimedelta()
+            return delay
+    return None

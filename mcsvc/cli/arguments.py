@@ -1,0 +1,90 @@
+"""The arguments of every verb."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
+
+SAMPLE_ASSESSMENT = "asm-lucky-001"
+SAMPLE_FUNDED_ACCOUNT = "acc-trend-001"
+MODELS = ("stationary", "day", "iid")
+
+
+def demo(parser: ArgumentParser) -> None:
+    """Which accounts the demo simulates, and how thoroughly."""
+    parser.add_argument("--assessment", default=SAMPLE_ASSESSMENT, metavar="ID", help="default: %(default)s")
+    parser.add_argument("--funded-account", default=SAMPLE_FUNDED_ACCOUNT, metavar="ID", help="default: %(default)s")
+    parser.add_argument("--paths", type=whole_number, default=2_000_000, help="of the funded account; default: 2000000")
+
+
+def devstack(parser: ArgumentParser) -> None:
+    """On which ports the service listens."""
+    parser.add_argument("--grpc-port", type=int, default=_number("GRPC_PORT", 50051), help="default: %(default)s")
+    parser.add_argument("--http-port", type=int, default=_number("PORT", 3002), help="default: %(default)s")
+    parser.add_argument("--sample-assessment", default=SAMPLE_ASSESSMENT, metavar="ID", help="named in the commands")
+    parser.add_argument("--sample-funded-account", default=SAMPLE_FUNDED_ACCOUNT, metavar="ID", help="likewise")
+
+
+def trigger(parser: ArgumentParser) -> None:
+    """What to simulate and how."""
+    _server(parser)
+    subject = parser.add_argument_group("what is simulated: one of")
+    subject.add_argument("--assessment", metavar="ID", help="an assessment in the Core Service")
+    subject.add_argument("--funded-account", metavar="ID", help="a funded account in the Core Service")
+    subject.add_argument("--trades", type=Path, metavar="CSV", help="trades in a file, with --rules")
+    subject.add_argument("--rules", type=Path, metavar="YAML", help="account rules in a file, with --trades")
+    settings = parser.add_argument_group("how; what is left out is the server's choice")
+    settings.add_argument("--paths", type=whole_number, default=0, help="simulated futures")
+    settings.add_argument("--horizon-days", type=whole_number, default=0, help="trading days of each")
+    settings.add_argument("--model", choices=MODELS, help="how futures are drawn from the history")
+    settings.add_argument("--trades-per-day", type=whole_number, default=0, help="default: as in the history")
+    settings.add_argument(
+        "--block-length", type=float, default=0.0, help="mean block of the stationary model, in trades"
+    )
+    settings.add_argument("--seed", type=whole_number, help="of the random numbers")
+    parser.add_argument("--request-id", default="", metavar="ID", help="makes the call safe to repeat")
+    parser.add_argument("--watch", action="store_true", help="follow the simulation and print its report")
+
+
+def one(parser: ArgumentParser) -> None:
+    """Which simulation."""
+    _server(parser)
+    parser.add_argument("id", metavar="ID", help="id of the simulation")
+
+
+def listing(parser: ArgumentParser) -> None:
+    """Which simulations."""
+    _server(parser)
+    parser.add_argument("--filter", default="", metavar="TEXT", help="e.g. 'state = FAILED AND trigger = SCHEDULE'")
+    parser.add_argument("--page-size", type=whole_number, default=0, metavar="N", help="at most this many; default: 50")
+    parser.add_argument("--page-token", default="", metavar="TOKEN", help="of the page before")
+    parser.add_argument("--all", action="store_true", help="every page, one after the other")
+
+
+def publish(parser: ArgumentParser) -> None:
+    """Which event, and to which brokers."""
+    parser.add_argument("assessment", metavar="ASSESSMENT", help="id of the assessment in the Core Service")
+    parser.add_argument("--outcome", default="PASSED", help="how it ended; only PASSED is simulated")
+    parser.add_argument("--event-id", default="", metavar="ID", help="default: a new one")
+    brokers = os.environ.get("KAFKA_BROKERS", "localhost:9092")
+    parser.add_argument("--brokers", default=brokers, metavar="HOST:PORT,…", help="default: %(default)s")
+
+
+def whole_number(text: str) -> int:
+    """A whole number, not negative; `_` and `,` may group its digits."""
+    digits = text.replace("_", "").replace(",", "")
+    if not digits.isascii() or not digits.isdigit():
+        raise ArgumentTypeError(f"{text!r} is not a whole number, e.g. 1000000 or 1_000_000")
+    return int(digits)
+
+
+def _server(parser: ArgumentParser) -> None:
+    server = os.environ.get("MCSVC_SERVER", "localhost:50051")
+    parser.add_argument("--server", default=server, metavar="HOST:PORT", help="default: MCSVC_SERVER or %(default)s")
+    parser.add_argument("--output", choices=("text", "json"), default="text", help="default: %(default)s")
+
+
+def _number(variable: str, default: int) -> int:
+    value = os.environ.get(variable, "")
+    return int(value) if value.isdigit() else default

@@ -1,0 +1,55 @@
+"""Calling the service: a stub, and every refusal of the server as one readable message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import cast
+
+import grpc
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
+
+from mcsvc.cli.running import FAILURE, USAGE, CliError
+from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
+
+TIMEOUT_S = 30.0
+_USAGE_CODES = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.ALREADY_EXISTS}
+
+
+@contextmanager
+def service(server: str) -> Iterator[SimulationServiceStub]:
+    """A stub of the service at `host:port`. Raises CliError for whatever the calls in the block meet."""
+    with grpc.insecure_channel(server) as channel:
+        try:
+            yield SimulationServiceStub(channel)
+        except grpc.RpcError as error:
+            raise refusal(error, server) from None
+
+
+def refusal(error: grpc.RpcError, server: str) -> CliError:
+    """What the server refused and why; what to do where it cannot be reached."""
+    code = code_of(error)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        return CliError(f"No service answers at {server}. Start one with `make serve`, or name it with --server.")
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return CliError(f"The service at {server} did not answer within {TIMEOUT_S:.0f} s. Try again.")
+    lines = _violations(error) or [cast("grpc.Call", error).details() or str(error)]
+    return CliError("\n       ".join(lines), exit_code=USAGE if code in _USAGE_CODES else FAILURE)
+
+
+def code_of(error: grpc.RpcError) -> grpc.StatusCode:
+    """The status of a failed call. What a stub raises is a Call, too, though its type does not say so."""
+    code: grpc.StatusCode = cast("grpc.Call", error).code()
+    return code
+
+
+def _violations(error: grpc.RpcError) -> list[str]:
+    """One line for each bad field that the status names."""
+    status = rpc_status.from_call(error)
+    lines: list[str] = []
+    for detail in status.details if status else ():
+        bad = error_details_pb2.BadRequest()
+        if detail.Unpack(bad):
+            lines += [f"{each.field}: {each.description}" for each in bad.field_violations]
+    return lines

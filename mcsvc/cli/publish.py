@@ -1,0 +1,29 @@
+"""`mcsvc publish-assessment`: tell the service, as the firm's systems do, that an assessment is completed."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from mcsvc.cli import kafka, render
+from montecarlo.v1.events_pb2 import AssessmentCompletedEvent
+
+SOURCE = "mcsvc-cli"
+
+
+def run(args: Namespace) -> int:
+    """Publish the event and say where it went."""
+    event = new_event(args.assessment, outcome=args.outcome, event_id=args.event_id)
+    where = kafka.publish(args.brokers, event)
+    render.stdout().print(f"Published event {event.id} of assessment {event.assessment_id} to {where}.", soft_wrap=True)
+    return 0
+
+
+def new_event(assessment_id: str, *, outcome: str = "PASSED", event_id: str = "") -> AssessmentCompletedEvent:
+    """An event of this moment."""
+    event = AssessmentCompletedEvent(
+        id=event_id or str(uuid4()), source=SOURCE, assessment_id=assessment_id, outcome=outcome
+    )
+    event.completed_at.FromDatetime(datetime.now(UTC))
+    return event

@@ -1,0 +1,47 @@
+"""`mcsvc report`: the result of a simulation as a risk officer reads it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from rich.console import Console
+
+from mcsvc.cli import render
+from mcsvc.cli.get import fetch
+from mcsvc.cli.running import CliError
+from montecarlo.v1 import simulation_pb2 as pb
+from riskio.report import render as render_result
+
+
+def run(args: Namespace) -> int:
+    """Print the report; fails unless the simulation has succeeded."""
+    simulation = fetch(args.server, args.id)
+    if args.output == "json":
+        render.print_json(finished(simulation).result)
+    else:
+        print_report(simulation, render.stdout())
+    return 0
+
+
+def print_report(
+    simulation: pb.Simulation, console: Console, *, more_timing: Mapping[str, float] | None = None
+) -> None:
+    """The report of a simulation that has succeeded. Raises CliError for any other."""
+    timing = finished(simulation).timing
+    stages = {"queued": timing.queued_s, "fetch": timing.fetch_s, "simulate": timing.simulate_s, **(more_timing or {})}
+    subject = render.subject_name(simulation)
+    title = subject[0].upper() + subject[1:]
+    render_result(simulation.result, console, title=title, timing=stages)
+
+
+def finished(simulation: pb.Simulation) -> pb.Simulation:
+    """The simulation, if it has a result. Raises CliError with the reason it has none."""
+    if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
+        return simulation
+    told = f"Simulation {simulation.id} is {render.state_name(simulation)} and has no result."
+    if simulation.HasField("error"):
+        told += f" {simulation.error.code}: {simulation.error.message}"
+    elif simulation.state not in render.FINAL:
+        told += f" Follow it with `mcsvc watch {simulation.id}`."
+    raise CliError(told)

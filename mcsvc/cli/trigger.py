@@ -1,0 +1,69 @@
+"""`mcsvc trigger`: ask for a simulation, of an account in the Core Service or of trades and rules in a file."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from mcsvc.cli import client, render, watching
+from mcsvc.cli.report import print_report
+from mcsvc.cli.running import USAGE, CliError
+from montecarlo.v1 import simulation_pb2 as pb
+from montecarlo.v1.settings_pb2 import ResamplingModel, SimulationSettings
+from montecarlo.v1.simulation_service_pb2 import TriggerSimulationRequest
+from riskio import files
+
+
+def run(args: Namespace) -> int:
+    """Trigger and print the job; with --watch follow it and print its report."""
+    request = to_request(args)
+    with client.service(args.server) as stub:
+        simulation = stub.TriggerSimulation(request, timeout=client.TIMEOUT_S).simulation
+        if args.watch:
+            simulation = watching.follow(stub, simulation.id, render.stderr())
+    if args.output == "json":
+        render.print_json(simulation)
+    elif args.watch:
+        print_report(simulation, render.stdout())
+    else:
+        render.stdout().print(render.summary(simulation))
+    return 1 if args.watch and simulation.state != pb.SIMULATION_STATE_SUCCEEDED else 0
+
+
+def to_request(args: Namespace) -> TriggerSimulationRequest:
+    """The request that the arguments spell. Raises CliError."""
+    return TriggerSimulationRequest(request_id=args.request_id, subject=_subject(args), settings=_settings(args))
+
+
+def _subject(args: Namespace) -> pb.SimulationSubject:
+    match bool(args.assessment), bool(args.funded_account), bool(args.trades or args.rules):
+        case True, False, False:
+            return pb.SimulationSubject(assessment_id=args.assessment)
+        case False, True, False:
+            return pb.SimulationSubject(funded_account_id=args.funded_account)
+        case False, False, True if args.trades and args.rules:
+            return pb.SimulationSubject(inline=_inline(args))
+        case _:
+            choices = "--assessment ID, --funded-account ID, or --trades CSV with --rules YAML"
+            raise CliError(f"Give one of {choices}.", exit_code=USAGE)
+
+
+def _inline(args: Namespace) -> pb.InlineInput:
+    try:
+        rules, account = files.read_rules(args.rules)
+        return pb.InlineInput(trades=files.read_trades(args.trades), rules=rules, account=account)
+    except files.InvalidFile as error:
+        raise CliError(str(error), exit_code=USAGE) from None
+    except OSError as error:
+        raise CliError(f"Cannot read {error.filename}: {error.strerror}.", exit_code=USAGE) from None
+
+
+def _settings(args: Namespace) -> SimulationSettings:
+    model = ResamplingModel.Value(f"RESAMPLING_MODEL_{args.model.upper() if args.model else 'UNSPECIFIED'}")
+    return SimulationSettings(
+        paths=args.paths,
+        horizon_days=args.horizon_days,
+        model=model,
+        trades_per_day=args.trades_per_day,
+        block_length=args.block_length,
+        seed=args.seed,
+    )

@@ -1,0 +1,19 @@
+"""`mcsvc watch`: follow a simulation until its end."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from mcsvc.cli import client, render, watching
+from montecarlo.v1 import simulation_pb2 as pb
+
+
+def run(args: Namespace) -> int:
+    """Follow, then print how it ended; 1 unless it succeeded."""
+    with client.service(args.server) as stub:
+        simulation = watching.follow(stub, args.id, render.stderr())
+    if args.output == "json":
+        render.print_json(simulation)
+    else:
+        render.stdout().print(render.summary(simulation))
+    return 0 if simulation.state == pb.SIMULATION_STATE_SUCCEEDED else 1

@@ -1,0 +1,142 @@
+"""How single values of the configuration are read. Each reader takes the raw text and raises Malformed with a remedy.
+
+No message repeats a value that may hold a secret.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import NewType
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from mcsvc.cron import cron_trigger
+
+Address = NewType("Address", str)
+
+_HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+
+class Malformed(ValueError):
+    """A value cannot be read. The message follows the variable's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value that is never printed; `reveal()` where it is used."""
+
+    _value: str
+
+    def reveal(self) -> str:
+        """The value itself."""
+        return self._value
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret('***')" if self._value else "Secret('')"
+
+    __str__ = __repr__
+
+
+def text(raw: str) -> str:
+    """Any text on one line."""
+    if not raw.isprintable():
+        raise Malformed("holds control characters: give one line of text.")
+    return raw
+
+
+def whole_number(raw: str, *, low: int, high: int) -> int:
+    """A whole number between the ends, both included."""
+    if not raw.isascii() or not raw.isdigit() or not low <= int(raw) <= high:
+        raise Malformed(f"is {raw!r}: give a whole number from {low} to {high}.")
+    return int(raw)
+
+
+def seconds(raw: str) -> timedelta:
+    """A time span in seconds, above 0 and at most a week."""
+    try:
+        value = float(raw)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 7 * 86_400:
+        raise Malformed(f"is {raw!r}: give seconds, more than 0 and at most 604800, e.g. 2.5.")
+    return timedelta(seconds=value)
+
+
+def heartbeat(raw: str) -> timedelta:
+    """Seconds, at most 30: the API promises a heartbeat at least that often."""
+    value = seconds(raw)
+    if value > timedelta(seconds=30):
+        raise Malformed(f"is {raw!r}: the API promises a heartbeat every 30 s, so give at most 30.")
+    return value
+
+
+def log_level(raw: str) -> str:
+    """The name of a level of the logging module."""
+    if raw.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
+        raise Malformed(f"is {raw!r}: give DEBUG, INFO, WARNING or ERROR.")
+    return raw.upper()
+
+
+def topic(raw: str) -> str:
+    """A Kafka topic name."""
+    if not _TOPIC.fullmatch(raw):
+        raise Malformed(f"is {raw!r}: a topic has 1 to 249 letters, digits, '.', '_' and '-'.")
+    return raw
+
+
+def database_url(raw: str) -> Secret:
+    """A connection URI of libpq."""
+    if urlsplit(raw).scheme not in {"postgresql", "postgres"}:
+        raise Malformed("is not a connection URI: give postgresql://user:password@host:5432/name.")
+    return Secret(raw)
+
+
+def http_url(raw: str) -> str:
+    """An http or https URL, without a slash at its end."""
+    parts = urlsplit(raw)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        raise Malformed("is not an HTTP address: give http://host:port or https://host.")
+    return raw.rstrip("/")
+
+
+def brokers(raw: str) -> str:
+    """Kafka's bootstrap servers."""
+    listed = [part.strip() for part in raw.split(",")]
+    for part in listed:
+        _host_port(part)
+    return ",".join(listed)
+
+
+def grpc_address(raw: str) -> Address:
+    """host:port, with or without grpc:// in front."""
+    return Address(_host_port(raw.removeprefix("grpc://").rstrip("/")))
+
+
+def time_zone(raw: str) -> ZoneInfo:
+    """An IANA time zone."""
+    try:
+        return ZoneInfo(raw)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Malformed(f"is {raw!r}: give an IANA time zone, e.g. Europe/Prague.") from None
+
+
+def cron(raw: str) -> str:
+    """The five fields of a crontab line."""
+    try:
+        cron_trigger(raw, ZoneInfo("UTC"))
+    except (ValueError, TypeError) as error:
+        raise Malformed(f"is {raw!r}: give the five fields of a crontab line, e.g. '0 2 * * *' ({error}).") from None
+    return raw
+
+
+def _host_port(raw: str) -> str:
+    match = _HOST_PORT.fullmatch(raw)
+    if match is None or not 0 < int(match.group(1)) <= 65_535:
+        raise Malformed(f"is {raw!r}: give host:port, e.g. localhost:9000.")
+    return raw

@@ -1,0 +1,101 @@
+"""TriggerSimulationRequest, checked and decoded.
+
+Only its shape is checked here, and cheaply: whether the trades and rules make sense is the engine's to say.
+"""
+
+from __future__ import annotations
+
+import math
+
+from mcsvc.app.snapshot import build_snapshot, from_settings_message
+from mcsvc.app.trigger_simulation import TriggerRequest
+from mcsvc.domain.job import Trigger
+from mcsvc.domain.subject import Settings, Subject, SubjectKind
+from mcsvc.entrypoints.api.fields import Checker
+from mcsvc.ports.job_store import Snapshot
+from montecarlo.v1 import settings_pb2, simulation_pb2, simulation_service_pb2, trade_pb2
+
+MAX_TRADES = 100_000
+_MAX_PATHS = 10**10
+_MAX_DAYS = 10_000
+_ASKED = "give exactly one of assessment_id, funded_account_id and inline"
+
+
+def decode_trigger(request: simulation_service_pb2.TriggerSimulationRequest, *, trace_parent: str) -> TriggerRequest:
+    """What is asked for. Raises InvalidRequest naming each bad field."""
+    check = Checker()
+    check.text_id("request_id", request.request_id, required=False)
+    _check_subject(check, request.subject)
+    _check_settings(check, request.settings)
+    check.raise_if_bad()
+    settings = from_settings_message(request.settings)
+    inline = _snapshot(request.subject, settings)
+    return TriggerRequest(
+        subject=_subject(request.subject, inline),
+        settings=settings,
+        trigger=Trigger.API,
+        request_id=request.request_id,
+        dedup_key="",
+        inline=inline,
+        trace_parent=trace_parent,
+    )
+
+
+def _subject(subject: simulation_pb2.SimulationSubject, inline: Snapshot | None) -> Subject:
+    if inline is not None:
+        return Subject(kind=SubjectKind.INLINE, ref=inline.digest)
+    if subject.HasField("assessment_id"):
+        return Subject(kind=SubjectKind.ASSESSMENT, ref=subject.assessment_id)
+    return Subject(kind=SubjectKind.FUNDED_ACCOUNT, ref=subject.funded_account_id)
+
+
+def _snapshot(subject: simulation_pb2.SimulationSubject, settings: Settings) -> Snapshot | None:
+    if not subject.HasField("inline"):
+        return None
+    account = subject.inline.account if subject.inline.HasField("account") else None
+    return build_snapshot(subject.inline.trades, subject.inline.rules, account, settings)
+
+
+def _check_subject(check: Checker, subject: simulation_pb2.SimulationSubject) -> None:
+    match subject.WhichOneof("subject"):
+        case "assessment_id":
+            check.text_id("subject.assessment_id", subject.assessment_id, required=True)
+        case "funded_account_id":
+            check.text_id("subject.funded_account_id", subject.funded_account_id, required=True)
+        case "inline":
+            _check_inline(check, subject.inline)
+        case _:
+            check.reject("subject", _ASKED)
+
+
+def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
+    count = len(inline.trades)
+    check.require(
+        "subject.inline.trades", f"give 1 to {MAX_TRADES} trades, not {count}", holds=1 <= count <= MAX_TRADES
+    )
+    check.decimal("subject.inline.rules.starting_balance", inline.rules.starting_balance, required=True)
+    if inline.HasField("account"):
+        check.decimal("subject.inline.account.balance", inline.account.balance, required=True)
+    if count <= MAX_TRADES:
+        for index, trade in enumerate(inline.trades):
+            _check_trade(check, f"subject.inline.trades[{index}]", trade)
+
+
+def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
+    check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
+    check.decimal(f"{path}.pnl", trade.pnl, required=True)
+
+
+def _check_settings(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
+    _check_range(check, "settings.paths", settings.paths, _MAX_PATHS)
+    _check_range(check, "settings.horizon_days", settings.horizon_days, _MAX_DAYS)
+    _check_range(check, "settings.trades_per_day", settings.trades_per_day, _MAX_DAYS)
+    known = settings.model in settings_pb2.ResamplingModel.values()
+    check.require("settings.model", "is not a model of this version: use IID, DAY or STATIONARY", holds=known)
+    length = settings.block_length
+    fits = length == 0 or (math.isfinite(length) and length >= 1)
+    check.require("settings.block_length", "give at least 1, or 0 for the automatic length", holds=fits)
+
+
+def _check_range(check: Checker, path: str, value: int, most: int) -> None:
+    check.require(path, f"give 1 to {most}, or 0 for the default", holds=0 <= value <= most)

@@ -1,0 +1,1 @@
+"""The same API over HTTP and ProtoJSON, with health, readiness and metrics."""

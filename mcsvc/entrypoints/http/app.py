@@ -1,0 +1,123 @@
+"""The HTTP routes: REST over the use-cases, and what operators and probes ask for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from google.protobuf import json_format
+from google.protobuf.message import Message
+from opentelemetry.trace import SpanKind, Tracer
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from mcsvc.entrypoints.api import responses
+from mcsvc.entrypoints.api.fields import job_id
+from mcsvc.entrypoints.api.filters import parse_filter
+from mcsvc.entrypoints.api.paging import decode_token, page_size
+from mcsvc.entrypoints.api.problems import classify
+from mcsvc.entrypoints.api.trigger_requests import decode_trigger
+from mcsvc.entrypoints.api.use_cases import UseCases
+from mcsvc.entrypoints.http import requests
+from mcsvc.entrypoints.http.problems import problem_response
+from mcsvc.entrypoints.monitor import Monitor
+from mcsvc.observability.logs import get_logger
+from mcsvc.observability.metrics import Metrics
+from mcsvc.observability.tracing import current_traceparent, span
+
+_log = get_logger("mcsvc.access")
+_Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpApi:
+    """See the module."""
+
+    use: UseCases
+    monitor: Monitor
+    prometheus: Callable[[], bytes]
+    tracer: Tracer
+    metrics: Metrics
+
+    def app(self) -> Starlette:
+        """The ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/health", self._health, methods=["GET"]),
+                Route("/ready", self._ready, methods=["GET"]),
+                Route("/metrics", self._metrics, methods=["GET"]),
+                Route("/simulations", self._around("POST /simulations", self._trigger), methods=["POST"]),
+                Route("/simulations", self._around("GET /simulations", self._list), methods=["GET"]),
+                Route("/simulations/{id}", self._around("GET /simulations/{id}", self._get), methods=["GET"]),
+            ]
+        )
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
+    async def _ready(self, _request: Request) -> Response:
+        health = self.monitor.health()
+        ready = self.monitor.ready()
+        degraded = ready and not all(each.up for each in health.values())
+        body = {
+            "ready": ready,
+            "status": "degraded" if degraded else "ok" if ready else "not ready",
+            "dependencies": {
+                name: {"up": each.up, "required": each.required, "detail": each.detail} for name, each in health.items()
+            },
+        }
+        return JSONResponse(body, 200 if ready else 503)
+
+    async def _metrics(self, _request: Request) -> Response:
+        text = await run_in_threadpool(self.prometheus)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def _trigger(self, request: Request) -> Response:
+        body = await requests.read_body(request)
+        trace_parent = current_traceparent()
+
+        def call() -> Response:
+            asked = decode_trigger(requests.trigger_request(body), trace_parent=trace_parent)
+            return _json(responses.encode_triggered(self.use.trigger(asked)).simulation, 201)
+
+        return await run_in_threadpool(call)
+
+    async def _list(self, request: Request) -> Response:
+        asked = requests.list_request(request.query_params)
+        where, limit = parse_filter(asked.filter), page_size(asked.page_size)
+        after = decode_token(asked.page_token, asked.filter)
+        page = await run_in_threadpool(self.use.find, where, limit, after)
+        return _json(responses.encode_page(page, asked.filter))
+
+    async def _get(self, request: Request) -> Response:
+        view = await run_in_threadpool(self.use.get, job_id(request.path_params["id"]))
+        return _json(responses.encode_found(view).simulation)
+
+    def _around(self, route: str, endpoint: _Endpoint) -> _Endpoint:
+        """The endpoint with its span, metric, access log and errors."""
+
+        async def observed(request: Request) -> Response:
+            started = time.perf_counter()
+            parent = request.headers.get("traceparent", "")
+            with span(self.tracer, route, kind=SpanKind.SERVER, parent=parent) as opened:
+                try:
+                    response = await endpoint(request)
+                except Exception as error:  # noqa: BLE001 — the boundary: nothing may reach the caller unclassified
+                    response = problem_response(classify(error))
+                elapsed_s = time.perf_counter() - started
+                opened.set_attribute("http.response.status_code", response.status_code)
+                labels: dict[str, str | int] = {"http.route": route, "http.status": response.status_code}
+                self.metrics.http_duration.record(elapsed_s, labels)
+                _log.info("http", route=route, status=response.status_code, duration_ms=round(elapsed_s * 1000, 3))
+                return response
+
+        return observed
+
+
+def _json(message: Message, status: int = 200) -> Response:
+    text = json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
+    return Response(text, status, media_type="application/json")

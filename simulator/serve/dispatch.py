@@ -1,0 +1,98 @@
+"""Keeps the workers fed with the chunks of one simulation, and starts again what a lost worker had."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from simulator.serve.chunks import ChunkDone
+from simulator.serve.ledger import Chunk, Ledger
+from simulator.tally import Tally
+
+FIRST_CHUNK_BLOCKS: Final = 4
+"""The least of a chunk while the speed is unknown: a small job is one call to a worker, not seven."""
+
+
+class WorkerLost(Exception):
+    """The worker of a chunk died or cannot be reached."""
+
+
+class WorkersLost(Exception):
+    """Worker after worker died over one chunk."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """in_flight: chunks with the workers at a time. chunk_s: the longest of a chunk. attempts: workers lost per chunk.
+    tick_s: the longest the caller hears nothing."""
+
+    in_flight: int
+    chunk_s: float
+    attempts: int
+    tick_s: float
+
+
+RunChunk = Callable[[Chunk, float], Awaitable[ChunkDone]]
+"""Runs a chunk for at most so many seconds. Raises: WorkerLost, and whatever ends the simulation."""
+
+
+class Dispatcher:
+    """One simulation's traffic with the workers."""
+
+    def __init__(self, ledger: Ledger, run: RunChunk, pace: Pace) -> None:
+        """Nothing runs yet."""
+        self._ledger = ledger
+        self._run = run
+        self._pace = pace
+        self._running: dict[asyncio.Future[ChunkDone], Chunk] = {}
+        self._blocks_per_s: float | None = None
+
+    async def work(self) -> AsyncGenerator[None, None]:
+        """Until the ledger is complete; yields when something was done, and at least every tick. Closing it frees the
+        workers.
+
+        Raises: WorkersLost.
+        """
+        try:
+            while not self._ledger.complete:
+                self._feed()
+                done, _ = await asyncio.wait(
+                    self._running, timeout=self._pace.tick_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                for future in done:
+                    self._settle(self._running.pop(future), future)
+                yield
+        finally:
+            await self._free_the_workers()
+
+    def _feed(self) -> None:
+        while len(self._running) < self._pace.in_flight:
+            chunk = self._ledger.take(self._size())
+            if chunk is None:
+                return
+            self._running[asyncio.ensure_future(self._run(chunk, self._pace.chunk_s))] = chunk
+
+    def _size(self) -> int:
+        """A share of what is left, smaller towards the end, so that the workers finish together."""
+        share = -(-self._ledger.unassigned // (2 * self._pace.in_flight))
+        if self._blocks_per_s is None:
+            return min(FIRST_CHUNK_BLOCKS, max(share, FIRST_CHUNK_BLOCKS))
+        return max(1, min(share, int(self._blocks_per_s * self._pace.chunk_s)))
+
+    def _settle(self, chunk: Chunk, future: asyncio.Future[ChunkDone]) -> None:
+        try:
+            done = future.result()
+        except WorkerLost as lost:
+            if chunk.attempt + 1 >= self._pace.attempts:
+                raise WorkersLost from lost
+            self._ledger.give_back(replace(chunk, attempt=chunk.attempt + 1))
+            return
+        self._ledger.finish(chunk, done.blocks, Tally.from_bytes(done.tally))
+        self._blocks_per_s = done.blocks / max(done.seconds, 1e-6)
+
+    async def _free_the_workers(self) -> None:
+        for future in self._running:
+            future.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)

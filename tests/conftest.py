@@ -1,0 +1,18 @@
+"""What every test shares: one PostgreSQL, one broker and one Ray cluster a run, and Hypothesis' profiles."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+
+settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True)
+settings.register_profile(
+    "ci", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
+
+pytest_plugins = ["tests.postgres_server", "tests.broker", "tests.ray_cluster"]

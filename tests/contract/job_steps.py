@@ -1,0 +1,26 @@
+"""Steps that contract tests of the job store share."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from mcsvc.domain.job import Job, term_of
+from mcsvc.ports.job_store import JobStore
+from tests.job_samples import FAILURE, LEASE, event_of, new_job, new_owner
+
+
+def created(store: JobStore, job: Job | None = None) -> Job:
+    """A new job, pending."""
+    return store.create(job or new_job())[0]
+
+
+def claimed(store: JobStore, job: Job | None = None, *, lease: timedelta = LEASE) -> Job:
+    """A new job under its first term."""
+    job = created(store, job)
+    return next(mine for mine in store.claim_next(new_owner(), limit=100, lease=lease) if mine.id == job.id)
+
+
+def owe(store: JobStore, *, key: str = "") -> Job:
+    """A new job that failed, so that an event is owed."""
+    job = claimed(store)
+    return store.fail(term_of(job), FAILURE, event_of(job, key=key))

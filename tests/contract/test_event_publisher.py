@@ -1,0 +1,78 @@
+"""What every event publisher promises, by the fake and by Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from mcsvc.adapters.kafka import KafkaPublisher
+from mcsvc.adapters.memory.events import MemoryPublisher
+from mcsvc.domain.errors import EventBusUnavailable
+from mcsvc.ports.events import EventPublisher
+from mcsvc.ports.job_store import OutboxEvent
+from tests.broker import headers_of, make_topics, read, running_broker
+
+WAIT = timedelta(seconds=10)
+
+
+def event(topic: str, key: str = "k") -> OutboxEvent:
+    return OutboxEvent(id=str(uuid4()), topic=topic, key=key, payload=b'{"a": 1}', headers={"ce_id": "1"})
+
+
+@pytest.fixture(params=["memory", "kafka"])
+def publisher(request: pytest.FixtureRequest) -> Iterator[EventPublisher]:
+    """Each publisher in turn."""
+    if request.param == "memory":
+        yield MemoryPublisher()
+        return
+    kafka = KafkaPublisher(brokers=request.getfixturevalue("kafka_brokers"), client_id="test")
+    yield kafka
+    kafka.close()
+
+
+def test_what_is_published_is_acknowledged(publisher: EventPublisher, topic: str) -> None:
+    events = [event(topic) for _ in range(5)]
+    assert sorted(publisher.publish(events, timeout=WAIT)) == sorted(each.id for each in events)
+
+
+def test_nothing_to_publish_is_nothing_acknowledged(publisher: EventPublisher) -> None:
+    assert publisher.publish([], timeout=WAIT) == []
+
+
+def test_it_answers(publisher: EventPublisher) -> None:
+    publisher.ping()
+
+
+def test_an_event_arrives_with_key_payload_and_headers(kafka_brokers: str, topic: str) -> None:
+    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    events = [event(topic, key="same") for _ in range(3)]
+    kafka.publish(events, timeout=WAIT)
+    kafka.close()
+    messages = read(kafka_brokers, topic, 3)
+    assert {(each.key(), each.value()) for each in messages} == {(b"same", b'{"a": 1}')}
+    assert len({each.partition() for each in messages}) == 1
+    assert headers_of(messages[0]) == {"ce_id": "1"}
+
+
+def test_a_raw_message_is_sent_as_it_is(kafka_brokers: str, topic: str) -> None:
+    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    kafka.send(topic, key=None, value=b"\xff", headers=[("a", b"b")], timeout=WAIT)
+    kafka.close()
+    [message] = read(kafka_brokers, topic, 1)
+    assert (message.key(), message.value(), headers_of(message)) == (None, b"\xff", {"a": "b"})
+
+
+def test_a_broker_that_is_away_acknowledges_nothing_and_is_said_to_be_away(tmp_path: Path) -> None:
+    with running_broker(tmp_path) as address:
+        make_topics(address, ["t"])
+        kafka = KafkaPublisher(brokers=address, client_id="test", delivery_timeout=timedelta(seconds=1))
+        assert len(kafka.publish([event("t")], timeout=WAIT)) == 1
+    assert kafka.publish([event("t")], timeout=timedelta(seconds=2)) == []
+    with pytest.raises(EventBusUnavailable):
+        kafka.send("t", key=None, value=b"x", headers=[], timeout=timedelta(seconds=2))
+    with pytest.raises(EventBusUnavailable, match="KAFKA_BROKERS"):
+        kafka.ping()

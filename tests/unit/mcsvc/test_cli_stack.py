@@ -1,0 +1,217 @@
+"""The verbs that start or feed the stack: how it is shown, how it ends, and the Kafka side of the demo."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import os
+import re
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from mcsvc.cli import arguments, kafka, register, running, stack_view
+from mcsvc.cli.devstack import guide
+from mcsvc.cli.publish import new_event
+from mcsvc.cli.running import CliError, Interrupted
+from mcsvc.devstack import stack
+from mcsvc.devstack.broker import EmbeddedBroker
+from mcsvc.devstack.errors import PartFailed, StackError
+from mcsvc.devstack.parts import Environment
+from mcsvc.devstack.run import Run
+from mcsvc.devstack.stack import Stack
+from montecarlo.v1.events_pb2 import SimulationCompletedEvent, SimulationFailedEvent
+
+
+class Fake:
+    """One part, a real process, that becomes ready or not."""
+
+    name, title, needs = "service", "Monte Carlo service", ()
+
+    def __init__(self, action: Callable[[Run], object] = lambda run: None) -> None:
+        self._action = action
+
+    def start(self, run: Run, given: Environment) -> Environment:
+        run.spawn(self.name, [sys.executable, "-c", "import signal; signal.pause()"])
+        self._action(run)
+        return {"GRPC_PORT": "50051", "PORT": "3002", "KAFKA_BROKERS": "127.0.0.1:9092"}
+
+
+@pytest.fixture
+def console() -> Console:
+    return Console(file=io.StringIO(), width=100)
+
+
+@pytest.fixture
+def parts(monkeypatch: pytest.MonkeyPatch) -> list[Fake]:
+    chosen = [Fake()]
+    monkeypatch.setattr("mcsvc.cli.stack_view.catalogue.parts", lambda grpc_port, http_port: chosen)
+    return chosen
+
+
+def text(console: Console) -> str:
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@contextlib.contextmanager
+def shown(console: Console) -> Iterator[Stack]:
+    with stack_view.shown_stack(console, grpc_port=1, http_port=2) as running_stack:
+        yield running_stack
+
+
+def test_each_part_is_shown_when_it_is_ready(console: Console, parts: list[Fake]) -> None:
+    with shown(console):
+        assert re.search(r"✓ Monte Carlo service +\d+\.\d s  gRPC on 50051, HTTP on 3002", text(console))
+    assert "Stopping every part" in text(console)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert stack_view.where({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:5432/db"}) == "127.0.0.1:5432/db"
+
+
+def test_a_missing_redis_is_told_with_the_reason(console: Console, parts: list[Fake]) -> None:
+    with shown(console):
+        pass
+    assert "No Redis: none is packaged for this Python" in text(console)
+
+
+def test_a_part_that_fails_shows_the_end_of_its_log_and_where_the_logs_are(console: Console, parts: list[Fake]) -> None:
+    def fail(run: Run) -> None:
+        raise PartFailed("service ended with exit code 1.", log=run.directory / "service.log", tail="KeyError: 'x'")
+
+    parts[:] = [Fake(fail)]
+    with pytest.raises(CliError, match="exit code 1") as caught, shown(console):
+        pass
+    assert "KeyError: 'x'" in text(console)
+    kept = Path(str(caught.value).rpartition("kept in ")[2].rstrip("."))
+    assert [path.name for path in kept.iterdir()] == ["service.log"]
+    (kept / "service.log").unlink()
+    kept.rmdir()
+
+
+def test_a_signal_while_starting_stops_every_part_and_keeps_its_exit_code(
+    console: Console, parts: list[Fake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Run] = []
+
+    def wait_for_the_end(run: Run) -> None:
+        runs.append(run)
+        os.kill(os.getpid(), signal.SIGTERM)
+        run.stop.wait(20)
+        raise StackError("called off")
+
+    parts[:] = [Fake(wait_for_the_end)]
+    with pytest.raises(Interrupted) as caught, running.interrupts(), shown(console):
+        pass
+    assert caught.value.exit_code == 128 + signal.SIGTERM
+    assert not any(child.running() for child in runs[0].children)
+    assert not runs[0].directory.exists()
+
+
+def test_a_second_ctrl_c_does_not_disturb_the_clearing_up() -> None:
+    cleared: list[str] = []
+
+    def interrupted_twice() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGINT)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+            cleared.append("all")
+
+    with pytest.raises(Interrupted), running.interrupts():
+        interrupted_twice()
+    assert cleared == ["all"]
+
+
+def test_signal_handlers_are_as_before_once_a_verb_has_run() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with running.interrupts():
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_every_verb_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = argparse.ArgumentParser(prog="mcsvc")
+    register(parser.add_subparsers(required=True))
+    with pytest.raises(SystemExit) as caught:
+        parser.parse_args(["demo", "--help"])
+    assert caught.value.code == 0
+    assert "--funded-account" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("given", ["-1", "1.5", "many", "٣"])
+def test_what_is_no_whole_number_is_refused_with_an_example(given: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match=r"e\.g\. 1000000"):
+        arguments.whole_number(given)
+
+
+def test_the_guide_names_the_addresses_of_this_stack() -> None:
+    environment = {"GRPC_PORT": "50061", "PORT": "3003", "KAFKA_BROKERS": "127.0.0.1:1234"}
+    run = Run()
+    try:
+        lines = guide(Stack(run=run, environment=environment, startup_s=1.0), "asm-1", "acc-1")
+    finally:
+        run.close()
+    calls = [line for line in lines if line.startswith("grpcurl")]
+    assert all("127.0.0.1:50061" in line for line in calls)
+    assert {line.rpartition("/")[2] for line in calls if "SimulationService/" in line} == {
+        "TriggerSimulation",
+        "GetSimulation",
+        "ListSimulations",
+        "WatchSimulation",
+        "CancelSimulation",
+    }
+    assert "curl http://127.0.0.1:3003/health" in lines
+    assert any("KAFKA_BROKERS=127.0.0.1:1234" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def brokers() -> Iterator[str]:
+    with stack.running([EmbeddedBroker()], lambda ready: None) as running_stack:
+        yield running_stack.environment["KAFKA_BROKERS"]
+
+
+def test_an_event_is_acknowledged_by_the_broker(brokers: str) -> None:
+    assert kafka.publish(brokers, new_event("asm-1")).startswith("assessment.completed [")
+
+
+def test_brokers_that_do_not_answer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mcsvc.cli.kafka.TIMEOUT_S", 0.2)
+    with pytest.raises(CliError, match=r"No Kafka broker at 127\.0\.0\.1:1 took the event"):
+        kafka.publish("127.0.0.1:1", new_event("asm-1"))
+
+
+@pytest.fixture
+def outcomes(brokers: str) -> Iterator[kafka.Outcomes]:
+    reader = kafka.Outcomes(brokers)
+    yield reader
+    reader.close()
+
+
+def test_the_completion_event_of_the_assessment_is_found_among_others(brokers: str, outcomes: kafka.Outcomes) -> None:
+    for name in ("other", "asm-1"):
+        kafka.send(brokers, kafka.COMPLETED, name, SimulationCompletedEvent(assessment_id=name, simulation_id=name))
+    event = outcomes.wait_for("asm-1", timeout_s=20, check=lambda: None)
+    assert event.simulation_id == "asm-1"
+
+
+def test_a_failure_event_is_told_with_its_reason(brokers: str, outcomes: kafka.Outcomes) -> None:
+    failed = SimulationFailedEvent(assessment_id="asm-2")
+    failed.error.code, failed.error.message = "SUBJECT_NOT_FOUND", "No assessment asm-2."
+    kafka.send(brokers, kafka.FAILED, "asm-2", failed)
+    with pytest.raises(CliError, match="SUBJECT_NOT_FOUND: No assessment asm-2"):
+        outcomes.wait_for("asm-2", timeout_s=20, check=lambda: None)
+
+
+def test_waiting_for_an_event_ends_when_a_part_has_ended(outcomes: kafka.Outcomes, tmp_path: Path) -> None:
+    def check() -> None:
+        raise PartFailed("engine ended", log=tmp_path, tail="")
+
+    with pytest.raises(PartFailed):
+        outcomes.wait_for("asm-3", timeout_s=20, check=check)

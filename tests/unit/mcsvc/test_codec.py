@@ -1,0 +1,212 @@
+"""Requests decoded and checked, jobs encoded: filters, page tokens, limits."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mcsvc.app.snapshot import store_form
+from mcsvc.domain.errors import InvalidRequest
+from mcsvc.domain.job import Failure, JobId, Progress, State, Trigger
+from mcsvc.domain.subject import Model, SubjectKind
+from mcsvc.entrypoints.api.filters import parse_filter
+from mcsvc.entrypoints.api.paging import decode_token, encode_token, page_size
+from mcsvc.entrypoints.api.simulations import encode_simulation
+from mcsvc.entrypoints.api.trigger_requests import MAX_TRADES, decode_trigger
+from mcsvc.ports.job_store import Cursor, JobFilter
+from montecarlo.engine.v1 import engine_pb2
+from montecarlo.v1 import result_pb2, settings_pb2, simulation_pb2
+from montecarlo.v1 import simulation_service_pb2 as pb
+from tests.mcsvc_harness import System
+
+
+def violations(request: pb.TriggerSimulationRequest) -> list[str]:
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    return [violation.field for violation in caught.value.violations]
+
+
+def inline(count: int = 2) -> pb.TriggerSimulationRequest:
+    request = pb.TriggerSimulationRequest()
+    request.subject.inline.rules.starting_balance = "50000.00"
+    for index in range(count):
+        trade = request.subject.inline.trades.add(pnl="-12.50")
+        trade.closed_at.seconds = 1_700_000_000 + index
+    return request
+
+
+def test_a_filter_selects_by_every_field() -> None:
+    text = (
+        'state = FAILED AND trigger=SIMULATION_TRIGGER_SCHEDULE AND assessment_id = "a \\"b\\" \\\\" AND '
+        'create_time >= "2026-01-01T00:00:00Z" AND create_time < "2026-02-01T01:00:00+01:00"'
+    )
+    assert parse_filter(text) == JobFilter(
+        state=State.FAILED,
+        trigger=Trigger.SCHEDULE,
+        assessment_id='a "b" \\',
+        created_from=datetime(2026, 1, 1, tzinfo=UTC),
+        created_before=datetime(2026, 2, 1, tzinfo=UTC),
+    )
+    assert parse_filter("  ") == JobFilter()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "state",
+        "state = ",
+        "state = LOST",
+        "state != FAILED",
+        "state = FAILED OR state = PENDING",
+        "state = FAILED state = PENDING",
+        "state = FAILED AND",
+        "state = FAILED AND state = FAILED",
+        "NOT state = FAILED",
+        "(state = FAILED)",
+        "owner = me",
+        'assessment_id = "open',
+        "create_time = 2026",
+        "create_time > yesterday",
+        'create_time > "2026-01-01T00:00:00"',
+        'create_time > "0001-01-01T00:00:00+23:59"',
+        "assessment_id = \x00",
+        "state = FAILED AND " * 200,
+    ],
+)
+def test_a_filter_that_is_not_understood_is_refused(text: str) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        parse_filter(text)
+    assert [violation.field for violation in caught.value.violations] == ["filter"]
+
+
+@given(st.text(max_size=60))
+def test_no_filter_breaks_the_parser(text: str) -> None:
+    with suppress(InvalidRequest):
+        parse_filter(text)
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.uuids(), st.text(max_size=20))
+def test_a_page_token_returns_where_it_was_made(time: datetime, uuid: UUID, text: str) -> None:
+    cursor = Cursor(create_time=time, id=JobId(uuid))
+    assert decode_token(encode_token(cursor, text), text) == cursor
+
+
+def test_a_page_token_is_refused_with_another_filter() -> None:
+    cursor = Cursor(create_time=datetime(2026, 1, 1, tzinfo=UTC), id=JobId(uuid4()))
+    token = encode_token(cursor, "state = FAILED")
+    assert decode_token(token, " state = FAILED ") == cursor
+    with pytest.raises(InvalidRequest, match="another filter"):
+        decode_token(token, "state = PENDING")
+
+
+@pytest.mark.parametrize(
+    "token", ["x", "bnVsbA", "W10", "WzEsMiwzXQ", "é", "e30", "A" * 600, "WyIyMDI2IiwgImEiLCAiYiJd"]
+)
+def test_a_forged_page_token_is_refused(token: str) -> None:
+    with pytest.raises(InvalidRequest):
+        decode_token(token, "")
+
+
+def test_no_token_is_the_first_page() -> None:
+    assert decode_token("", "any") is None
+    assert encode_token(None, "any") == ""
+
+
+def test_page_sizes_have_a_default_and_a_most() -> None:
+    assert [page_size(asked) for asked in (0, 1, 1000, 5000)] == [50, 1, 1000, 1000]
+    with pytest.raises(InvalidRequest):
+        page_size(-1)
+
+
+def test_an_assessment_is_asked_for_by_its_id() -> None:
+    request = pb.TriggerSimulationRequest(request_id="r-1")
+    request.subject.assessment_id = "A-7"
+    request.settings.model = settings_pb2.RESAMPLING_MODEL_IID
+    request.settings.seed = 0
+    asked = decode_trigger(request, trace_parent="00-x")
+    assert (asked.subject.kind, asked.subject.ref) == (SubjectKind.ASSESSMENT, "A-7")
+    assert (asked.settings.model, asked.settings.seed) == (Model.IID, 0)
+    assert (asked.request_id, asked.trace_parent, asked.trigger) == ("r-1", "00-x", Trigger.API)
+
+
+def test_an_inline_input_becomes_its_snapshot() -> None:
+    request = inline()
+    request.settings.paths = 1000
+    asked = decode_trigger(request, trace_parent="")
+    assert asked.inline is not None
+    assert asked.subject.ref == asked.inline.digest
+    stored = engine_pb2.SimulateInput.FromString(asked.inline.data)
+    assert len(stored.trades) == 2
+    assert stored.settings.paths == 1000
+    assert not stored.HasField("account")
+
+
+def test_a_request_without_a_subject_is_refused() -> None:
+    assert violations(pb.TriggerSimulationRequest()) == ["subject"]
+
+
+def test_every_bad_field_is_named_at_once() -> None:
+    request = inline()
+    request.request_id = "x" * 129
+    request.subject.inline.rules.starting_balance = "50k"
+    request.subject.inline.account.balance = ""
+    request.subject.inline.trades[1].ClearField("closed_at")
+    request.subject.inline.trades[1].pnl = "NaN"
+    request.settings.paths = -1
+    request.settings.horizon_days = 10_001
+    request.settings.block_length = 0.5
+    request.settings.model = 99  # type: ignore[assignment]  # a model of a later version
+    assert violations(request) == [
+        "request_id",
+        "subject.inline.rules.starting_balance",
+        "subject.inline.account.balance",
+        "subject.inline.trades[1].closed_at",
+        "subject.inline.trades[1].pnl",
+        "settings.paths",
+        "settings.horizon_days",
+        "settings.model",
+        "settings.block_length",
+    ]
+
+
+def test_an_inline_input_without_rules_or_trades_is_refused() -> None:
+    request = pb.TriggerSimulationRequest()
+    request.subject.inline.SetInParent()
+    assert violations(request) == ["subject.inline.trades", "subject.inline.rules.starting_balance"]
+
+
+def test_too_many_trades_are_refused() -> None:
+    assert violations(inline(MAX_TRADES + 1)) == ["subject.inline.trades"]
+
+
+@pytest.mark.parametrize("bad", ["", "x" * 129, "a\nb", "\x00"])
+def test_ids_are_printable_and_short(bad: str) -> None:
+    request = pb.TriggerSimulationRequest()
+    request.subject.funded_account_id = bad
+    assert violations(request) == ["subject.funded_account_id"]
+
+
+def test_a_job_is_shown_by_what_its_state_allows() -> None:
+    job = System().job()
+    result = store_form(result_pb2.SimulationResult(paths=7))
+    failure = Failure(code="ENGINE_UNAVAILABLE", message="gone")
+    now = job.create_time + timedelta(seconds=1)
+
+    waiting = encode_simulation(job, result)
+    assert waiting.state == simulation_pb2.SIMULATION_STATE_PENDING
+    assert not any(waiting.HasField(name) for name in ("result", "progress", "error", "start_time", "finish_time"))
+
+    progress = Progress(paths_done=1, paths_total=2)
+    running = encode_simulation(replace(job, state=State.RUNNING, start_time=now, progress=progress, failure=failure))
+    assert (running.progress.paths_done, running.error.code) == (1, "ENGINE_UNAVAILABLE")
+
+    done = replace(job, state=State.SUCCEEDED, finish_time=now, failure=None)
+    assert encode_simulation(done, result).result.paths == 7
+    assert not encode_simulation(done).HasField("result")
+    assert not encode_simulation(replace(job, state=State.CANCELLED, failure=failure)).HasField("error")

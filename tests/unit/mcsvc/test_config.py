@@ -1,0 +1,83 @@
+"""The configuration is checked as a whole and never shows a secret."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from mcsvc.config import ConfigError, load, table
+
+MINIMAL = {
+    "DATABASE_URL": "postgresql://user:hunter2@db:5432/mc",
+    "KAFKA_BROKERS": "a:9092, b:9092",
+    "RAY_SERVE_URL": "grpc://ray:9000",
+    "CORE_SERVICE_URL": "http://core:8080/",
+}
+
+
+def test_four_variables_suffice() -> None:
+    config = load(MINIMAL)
+    assert config.ray_serve_url == "ray:9000"
+    assert config.kafka_brokers == "a:9092,b:9092"
+    assert config.core_service_url == "http://core:8080"
+    assert (config.grpc_port, config.http_port) == (50051, 3002)
+    assert config.run_timeout == timedelta(minutes=5)
+
+
+def test_one_message_names_all_that_is_missing_or_malformed() -> None:
+    environ = {**MINIMAL, "KAFKA_BROKERS": "", "GRPC_PORT": "70000", "MCSVC_SWEEP_TIME_ZONE": "Mars/Olympus"}
+    del environ["CORE_SERVICE_URL"]
+    with pytest.raises(ConfigError) as caught:
+        load(environ)
+    assert len(caught.value.problems) == 4
+    for name in ("KAFKA_BROKERS", "CORE_SERVICE_URL", "GRPC_PORT", "MCSVC_SWEEP_TIME_ZONE"):
+        assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATABASE_URL", "mysql://x"),
+        ("KAFKA_BROKERS", "nohost"),
+        ("KAFKA_BROKERS", "a:0"),
+        ("RAY_SERVE_URL", "http://ray:9000"),
+        ("CORE_SERVICE_URL", "core:8080"),
+        ("PORT", "-1"),
+        ("PORT", "٣"),
+        ("MCSVC_WORKERS", "0"),
+        ("MCSVC_RUN_TIMEOUT_S", "nan"),
+        ("MCSVC_RUN_TIMEOUT_S", "0"),
+        ("MCSVC_WATCH_HEARTBEAT_S", "31"),
+        ("MCSVC_SWEEP_CRON", "daily"),
+        ("MCSVC_SWEEP_CRON", "61 2 * * *"),
+        ("MCSVC_SWEEP_TIME_ZONE", "../etc/passwd"),
+        ("MCSVC_LOG_LEVEL", "LOUD"),
+        ("MCSVC_TOPIC_ASSESSMENTS", "a b"),
+    ],
+)
+def test_malformed_values_are_refused_by_name(name: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=name):
+        load({**MINIMAL, name: value})
+
+
+def test_secrets_are_never_printed() -> None:
+    config = load({**MINIMAL, "REDIS_PASSWORD": "hunter2", "MCSVC_CORE_SERVICE_TOKEN": "hunter2"})
+    assert "hunter2" not in f"{config!r} {config} {config.database_url}"
+    assert config.database_url.reveal() == MINIMAL["DATABASE_URL"]
+    with pytest.raises(ConfigError) as caught:
+        load({**MINIMAL, "DATABASE_URL": "mysql://user:hunter2@db"})
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_configuration_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        load(MINIMAL).grpc_port = 1  # type: ignore[misc]  # that is the point
+
+
+def test_the_documented_table_is_the_code_s() -> None:
+    text = Path("docs/configuration.md").read_text(encoding="utf-8")
+    documented = text.split("<!-- table -->\n")[1].split("<!-- end of table -->")[0]
+    assert documented == table(), "run python -m mcsvc.config and put its output into docs/configuration.md"

@@ -1,0 +1,184 @@
+"""The stack as a whole: parts side by side, each after what it needs, all ended whatever happens."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Barrier
+
+import psycopg
+import pytest
+from confluent_kafka.admin import AdminClient
+
+from mcsvc.devstack import catalogue, ports, postgres, stack
+from mcsvc.devstack.broker import TOPICS, EmbeddedBroker
+from mcsvc.devstack.core import SampleCoreService
+from mcsvc.devstack.engine import LocalEngine
+from mcsvc.devstack.errors import StackError
+from mcsvc.devstack.parts import Environment, External
+from mcsvc.devstack.postgres import EmbeddedPostgres
+from mcsvc.devstack.redis import EmbeddedRedis, redis_server
+from mcsvc.devstack.run import Run
+
+NAMES = ("DATABASE_URL", "KAFKA_BROKERS", "RAY_SERVE_URL", "CORE_SERVICE_URL", "REDIS_HOST", "REDIS_PORT")
+
+
+@pytest.fixture(autouse=True)
+def nothing_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+
+
+@dataclass
+class Fake:
+    """A part that does what it is told when it starts, beside one real process."""
+
+    name: str
+    needs: tuple[str, ...] = ()
+    action: Callable[[Run], object] = lambda run: None
+    given: dict[str, str] = field(default_factory=dict)
+    title: str = "Fake"
+
+    def start(self, run: Run, given: Environment) -> Environment:
+        self.given = dict(given)
+        run.spawn(self.name, [sys.executable, "-c", "import signal; signal.pause()"])
+        self.action(run)
+        return {self.name.upper(): "ready"}
+
+
+def ignore(ready: stack.Ready) -> None:
+    """An observer without interest."""
+
+
+def test_parts_that_need_nothing_of_each_other_start_side_by_side() -> None:
+    barrier = Barrier(2, timeout=20)
+    fakes = [Fake(name, action=lambda run: barrier.wait()) for name in ("a", "b")]
+    with stack.running(fakes, ignore) as running:
+        assert running.environment == {"A": "ready", "B": "ready"}
+
+
+def test_a_part_is_given_what_the_parts_it_needs_have_yielded() -> None:
+    first, other, last = Fake("first"), Fake("other"), Fake("last", needs=("first",))
+    with stack.running([first, other, last], ignore):
+        assert last.given == {"FIRST": "ready"}
+
+
+def test_every_part_is_announced_when_it_is_ready() -> None:
+    seen: list[str] = []
+    with stack.running([Fake("a"), Fake("b", needs=("a",))], lambda ready: seen.append(ready.part.name)):
+        assert seen == ["a", "b"]
+
+
+def test_one_part_that_fails_calls_the_others_off_and_ends_them() -> None:
+    runs: list[Run] = []
+
+    def fail(run: Run) -> None:
+        runs.append(run)
+        raise StackError("No disk left. Free some.")
+
+    waiting = Fake("waiting", action=lambda run: run.stop.wait(20))
+    with (
+        pytest.raises(StackError, match="No disk left") as caught,
+        stack.running([waiting, Fake("b", action=fail)], ignore),
+    ):
+        pass
+    assert runs[0].stop.is_set()
+    assert not any(child.running() for child in runs[0].children)
+    assert f"The logs are kept in {runs[0].directory}" in "".join(caught.value.__notes__)
+    shutil.rmtree(runs[0].directory)
+
+
+def test_an_interrupt_ends_every_process_and_keeps_no_logs() -> None:
+    with pytest.raises(KeyboardInterrupt), stack.running([Fake("a")], ignore) as running:
+        raise KeyboardInterrupt
+    assert not any(child.running() for child in running.run.children)
+    assert not running.run.directory.exists()
+
+
+def test_the_stack_notices_a_part_that_has_ended() -> None:
+    with stack.running([Fake("a")], ignore) as running:
+        running.check()
+        running.run.children[0].process.kill()
+        running.run.children[0].process.wait(20)
+        with pytest.raises(StackError, match="a ended with exit code"):
+            running.check()
+
+
+def test_without_named_servers_every_part_is_embedded() -> None:
+    chosen = {part.name: part for part in catalogue.parts(grpc_port=1, http_port=2)}
+    kinds = {name: type(part) for name, part in chosen.items() if name not in {"redis", "service"}}
+    assert kinds == {
+        "postgres": EmbeddedPostgres,
+        "broker": EmbeddedBroker,
+        "core-service": SampleCoreService,
+        "engine": LocalEngine,
+    }
+    assert set(chosen["service"].needs) == set(chosen) - {"engine", "service"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "part"),
+    [
+        ("DATABASE_URL", "postgresql://u@127.0.0.1:{port}/db", "postgres"),
+        ("KAFKA_BROKERS", "127.0.0.1:{port},other:9092", "broker"),
+        ("RAY_SERVE_URL", "grpc://127.0.0.1:{port}", "engine"),
+        ("CORE_SERVICE_URL", "http://127.0.0.1:{port}/core", "core-service"),
+        ("REDIS_HOST", "127.0.0.1", "redis"),
+    ],
+)
+def test_a_named_server_takes_the_place_of_the_embedded_one(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, part: str
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        monkeypatch.setenv(variable, value.format(port=port))
+        monkeypatch.setenv("REDIS_PORT", str(port))
+        chosen = {each.name: each for each in catalogue.parts(grpc_port=1, http_port=2)}
+        assert isinstance(chosen[part], External)
+        with stack.running([chosen[part]], ignore) as running:
+            assert running.environment[variable] == value.format(port=port)
+
+
+def test_a_named_server_that_does_not_answer_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", f"127.0.0.1:{ports.free_port()}")
+    part = External(name="broker", title="Kafka", variables=("KAFKA_BROKERS",), default_port=9092)
+    with pytest.raises(StackError, match="Correct KAFKA_BROKERS, or unset it"), stack.running([part], ignore):
+        pass
+
+
+def test_a_preferred_port_that_is_taken_is_not_chosen() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        taken = server.getsockname()[1]
+        assert ports.free_port(taken) != taken
+    free = ports.free_port()
+    assert ports.free_port(free) == free
+
+
+def test_postgres_binaries_where_others_may_not_pass_are_recognised(tmp_path: Path) -> None:
+    hidden = tmp_path / "hidden" / "bin"
+    hidden.mkdir(parents=True)
+    hidden.parent.chmod(0o700)
+    assert not postgres.open_to_all(hidden)
+
+
+def test_the_embedded_servers_answer() -> None:
+    executable = redis_server()
+    redis = [EmbeddedRedis(executable=executable)] if executable else []
+    with stack.running([EmbeddedPostgres(), EmbeddedBroker(), *redis], ignore) as running:
+        with psycopg.connect(running.environment["DATABASE_URL"]) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == ("mcsvc",)
+        admin = AdminClient({"bootstrap.servers": running.environment["KAFKA_BROKERS"]})
+        assert set(TOPICS) <= set(admin.list_topics(timeout=10).topics)
+        assert not redis or ports.answers(int(running.environment["REDIS_PORT"]))
+
+
+def test_a_database_needs_its_password() -> None:
+    with stack.running([EmbeddedPostgres()], ignore) as running:
+        url = running.environment["DATABASE_URL"]
+        secret = url.split(":")[2].split("@")[0]
+        with pytest.raises(psycopg.OperationalError, match="password"):
+            psycopg.connect(url.replace(secret, "guess"))

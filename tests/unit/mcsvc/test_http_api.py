@@ -1,0 +1,164 @@
+"""The HTTP API over a real loopback port: ProtoJSON, problem+json, health, readiness and metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from uuid import uuid4
+
+import httpx
+import pytest
+from google.protobuf import json_format
+
+from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
+from mcsvc.entrypoints.http.app import HttpApi
+from mcsvc.entrypoints.http.server import HttpServer
+from mcsvc.entrypoints.monitor import Dependency, Monitor
+from montecarlo.v1 import simulation_pb2
+from tests.mcsvc_harness import WAIT_S, Recorder, System
+
+
+class Pings:
+    """Two dependencies that can be switched off."""
+
+    def __init__(self) -> None:
+        self.database_up = self.engine_up = True
+
+    def database(self) -> None:
+        if not self.database_up:
+            raise StoreUnavailable("no database")
+
+    def engine(self) -> None:
+        if not self.engine_up:
+            raise EngineUnavailable("no engine")
+
+
+class Served:
+    """The HTTP API on a loopback port."""
+
+    def __init__(self) -> None:
+        self.system = System()
+        self.pings = Pings()
+        self.monitor = Monitor(
+            [
+                Dependency(name="database", ping=self.pings.database, required=True),
+                Dependency(name="engine", ping=self.pings.engine),
+            ],
+            self.system.recorder.metrics,
+        )
+        recorder: Recorder = self.system.recorder
+        api = HttpApi(
+            use=self.system.use,
+            monitor=self.monitor,
+            prometheus=lambda: b"up 1\n",
+            tracer=recorder.tracer,
+            metrics=recorder.metrics,
+        )
+        self.server = HttpServer(api.app(), host="127.0.0.1", port=0)
+        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.server.port}", timeout=WAIT_S)
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """A running HTTP server."""
+    served = Served()
+    served.server.start()
+    with served.client:
+        yield served
+    served.server.ask_to_stop()
+    assert served.server.join(timedelta(seconds=WAIT_S))
+
+
+def test_a_job_is_made_found_and_listed(served: Served) -> None:
+    made = served.client.post("/simulations", json={"subject": {"assessment_id": "A-1"}, "settings": {"paths": "10"}})
+    assert made.status_code == 201
+    job = json_format.Parse(made.text, simulation_pb2.Simulation())
+    assert "create_time" in made.json()
+    assert json_format.Parse(served.client.get(f"/simulations/{job.id}").text, simulation_pb2.Simulation()) == job
+    listed = served.client.get("/simulations", params={"assessment_id": "A-1", "state": "PENDING", "page_size": 1})
+    assert [each["id"] for each in listed.json()["simulations"]] == [job.id]
+    assert served.client.get("/simulations", params={"assessment_id": 'A"2'}).json() == {}
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [("{", "body"), ('{"subject": 7}', "body"), ('{"owner": "me"}', "body"), ("[" * 5000, "body"), ("{}", "subject")],
+)
+def test_a_bad_body_is_a_problem_that_names_it(served: Served, body: str, field: str) -> None:
+    answer = served.client.post("/simulations", content=body)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert answer.json()["violations"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("owner=me", "owner"),
+        ("page_size=many", "page_size"),
+        ("filter=owner", "filter"),
+        ("page_token=x", "page_token"),
+    ],
+)
+def test_a_bad_query_is_a_problem_that_names_it(served: Served, query: str, field: str) -> None:
+    answer = served.client.get(f"/simulations?{query}")
+    assert answer.status_code == 400
+    assert answer.json()["violations"][0]["field"] == field
+
+
+def test_errors_have_their_statuses(served: Served) -> None:
+    assert served.client.get(f"/simulations/{uuid4()}").status_code == 404
+    assert served.client.get("/simulations/7").status_code == 400
+    served.client.post("/simulations", json={"request_id": "r", "subject": {"assessment_id": "A-1"}})
+    reused = served.client.post("/simulations", json={"request_id": "r", "subject": {"assessment_id": "A-2"}})
+    assert (reused.status_code, reused.json()["title"]) == (409, "REQUEST_ID_REUSED")
+    served.system.store.faults.append(StoreUnavailable("away"))
+    away = served.client.get(f"/simulations/{uuid4()}")
+    assert (away.status_code, away.headers["retry-after"]) == (503, "2")
+    served.system.store.faults.append(RuntimeError("hunter2"))  # type: ignore[arg-type]  # an error nobody foresaw
+    broken = served.client.get(f"/simulations/{uuid4()}")
+    assert broken.status_code == 500
+    assert "hunter2" not in broken.text
+
+
+def test_a_request_joins_the_callers_trace(served: Served) -> None:
+    parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    made = served.client.post(
+        "/simulations", json={"subject": {"assessment_id": "A-1"}}, headers={"traceparent": parent}
+    )
+    assert made.status_code == 201
+    [span] = served.system.recorder.exporter.get_finished_spans()
+    assert f"{span.context.trace_id:032x}" == parent.split("-")[1]
+    assert served.system.recorder.counts("mcsvc.http.duration") == {"POST /simulations,201": 1}
+
+
+def test_ready_needs_the_database_and_reports_the_rest(served: Served) -> None:
+    assert served.client.get("/ready").status_code == 503
+    assert served.client.get("/health").status_code == 200
+    served.monitor.run_once()
+    assert served.client.get("/ready").json()["status"] == "ok"
+    served.pings.engine_up = False
+    served.monitor.run_once()
+    degraded = served.client.get("/ready")
+    assert (degraded.status_code, degraded.json()["status"]) == (200, "degraded")
+    assert degraded.json()["dependencies"]["engine"] == {"up": False, "required": False, "detail": "no engine"}
+    served.pings.database_up = False
+    served.monitor.run_once()
+    assert served.client.get("/ready").status_code == 503
+    assert served.client.get("/health").status_code == 200
+    assert served.system.recorder.counts("mcsvc.dependency.up") == {"database": 0, "engine": 0}
+
+
+def test_a_draining_service_is_not_ready(served: Served) -> None:
+    told: list[bool] = []
+    served.monitor.listen(told.append)
+    served.monitor.run_once()
+    served.monitor.drain()
+    served.monitor.run_once()
+    assert told == [True, False, False]
+    assert served.client.get("/ready").status_code == 503
+
+
+def test_metrics_are_prometheus_text(served: Served) -> None:
+    answer = served.client.get("/metrics")
+    assert answer.text == "up 1\n"
+    assert answer.headers["content-type"].startswith("text/plain")

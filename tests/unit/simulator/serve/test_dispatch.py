@@ -1,0 +1,108 @@
+"""The dispatcher feeds workers, gets over lost ones, and frees them when nobody listens any more."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from simulator.serve.chunks import ChunkDone
+from simulator.serve.dispatch import Dispatcher, Pace, WorkerLost, WorkersLost
+from simulator.serve.ledger import Chunk, Ledger
+from simulator.tally import Tally
+
+BLOCKS = 40
+PACE = Pace(in_flight=3, chunk_s=1, attempts=3, tick_s=0.01)
+
+
+class Workers:
+    """Made-up workers: count what they are asked, lose the first `losses` chunks, take `speed` blocks a second."""
+
+    def __init__(self, *, losses: int = 0, speed: float = 5, hang: bool = False) -> None:
+        self.asked: list[Chunk] = []
+        self.at_a_time = 0
+        self.most_at_a_time = 0
+        self._losses = losses
+        self._speed = speed
+        self._hang = hang
+
+    async def run(self, chunk: Chunk, budget_s: float) -> ChunkDone:
+        self.asked.append(chunk)
+        self.at_a_time += 1
+        self.most_at_a_time = max(self.most_at_a_time, self.at_a_time)
+        try:
+            await (asyncio.Event().wait() if self._hang else asyncio.sleep(0))
+        finally:
+            self.at_a_time -= 1
+        if self._losses:
+            self._losses -= 1
+            raise WorkerLost
+        blocks = min(chunk.blocks, max(1, int(self._speed * budget_s)))
+        return ChunkDone(blocks=blocks, tally=Tally.empty().to_bytes(), seconds=blocks / self._speed)
+
+
+def ledger() -> Ledger:
+    return Ledger(blocks=BLOCKS, fan_blocks=1)
+
+
+async def work(book: Ledger, workers: Workers, pace: Pace = PACE) -> None:
+    async with aclosing(Dispatcher(book, workers.run, pace).work()) as steps:
+        async for _ in steps:
+            pass
+
+
+def blocks_of(chunks: list[Chunk]) -> list[int]:
+    return sorted(block for chunk in chunks for block in range(chunk.first_block, chunk.end))
+
+
+def test_every_block_is_asked_for_once_in_chunks_of_the_wanted_time() -> None:
+    book, workers = ledger(), Workers(speed=5)
+
+    asyncio.run(work(book, workers))
+
+    assert book.complete
+    assert blocks_of(workers.asked) == list(range(BLOCKS))
+    assert max(chunk.blocks for chunk in workers.asked) <= 5
+    assert workers.most_at_a_time == PACE.in_flight
+
+
+def test_a_worker_that_stops_at_its_budget_leaves_the_rest_to_others() -> None:
+    book, workers = ledger(), Workers(speed=2)
+
+    asyncio.run(work(book, workers))
+
+    assert book.complete
+
+
+def test_the_chunk_of_a_lost_worker_is_run_again() -> None:
+    book, workers = ledger(), Workers(losses=2)
+
+    asyncio.run(work(book, workers))
+
+    assert book.complete
+    assert len(blocks_of(workers.asked)) > BLOCKS
+
+
+def test_a_chunk_that_loses_worker_after_worker_ends_the_simulation() -> None:
+    workers = Workers(losses=10**9)
+
+    with pytest.raises(WorkersLost):
+        asyncio.run(work(ledger(), workers))
+
+    assert max(chunk.attempt for chunk in workers.asked) == PACE.attempts - 1
+    assert workers.at_a_time == 0
+
+
+def test_ticks_come_while_the_workers_are_silent_and_closing_frees_them() -> None:
+    workers = Workers(hang=True)
+
+    async def listen_a_while() -> None:
+        async with aclosing(Dispatcher(ledger(), workers.run, PACE).work()) as steps:
+            for _ in range(3):
+                await anext(steps)
+            assert workers.at_a_time == PACE.in_flight
+
+    asyncio.run(listen_a_while())
+
+    assert workers.at_a_time == 0
