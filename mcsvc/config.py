@@ -145,7 +145,7 @@ class Config:
         timedelta, Variable("MCSVC_RUN_TIMEOUT_S", values.seconds, "Longest run of one attempt", default="300")
     ]
     backoff_base: Annotated[
-        timedelta, Variable("MCSVC_BACKOFF_BASE_S", values.seconds, "Wait before the second attempt", default="2")
+        timedelta, Variable("MCSVC_BACKOFF_BASE_S", values.seconds, "Wait before the second attempt", default="10")
     ]
     backoff_cap: Annotated[
         timedelta, Variable("MCSVC_BACKOFF_CAP_S", values.seconds, "Longest wait before an attempt", default="60")

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
-from threading import Event
+from datetime import timedelta
+from threading import Event, Thread
 
 from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.bootstrap import build_service, open_adapters
 from mcsvc.config import Config, load
 from mcsvc.domain.errors import StoreUnavailable
 from mcsvc.entrypoints.service import NotStarted
+from mcsvc.last_resort import leave_after
 from mcsvc.observability import logs, telemetry
 
 OK, FAILURE = 0, 1
+_BEYOND = timedelta(seconds=4)  # past the time a stop may take, before the process leaves all the same
 _log = logs.get_logger("mcsvc")
 
 
@@ -22,7 +25,8 @@ def serve(*, migrating: bool) -> int:
     config = _configured()
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, lambda *_: Thread(target=stop.set).start())  # its lock may be held where the signal falls
+    leave_after(stop, config.shutdown_timeout + _BEYOND)
     told = telemetry.set_up(config, os.environ)
     told.make_global()
     adapters = open_adapters(config, told)

@@ -8,6 +8,7 @@ cd "$(dirname "$0")/.."
 uv_version=0.13.9
 uv=.venv/uv/bin/uv
 stamp=.venv/.synced
+export PIP_ROOT_USER_ACTION=ignore PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -50,9 +51,9 @@ get_uv() {
   say "set-up: uv $uv_version"
   rm -rf .venv/uv
   if "$python" -c 'import ensurepip' 2>/dev/null && "$python" -m venv .venv/uv; then
-    .venv/uv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version"
+    .venv/uv/bin/python -m pip install --quiet "uv==$uv_version"
   elif "$python" -m pip --version >/dev/null 2>&1; then
-    "$python" -m pip install --quiet --disable-pip-version-check --target .venv/uv "uv==$uv_version"
+    "$python" -m pip install --quiet --target .venv/uv "uv==$uv_version"
   else
     die "This Python has neither ensurepip nor pip. On Debian or Ubuntu: apt-get install python3-venv"
   fi

@@ -1,4 +1,8 @@
-"""One Ray cluster a test run, with the real simulator on it, for every suite that needs one."""
+"""One Ray cluster a test run, with the real simulator on it, for every suite that needs one.
+
+It takes half a minute to start, nearly all of it imports: so it starts when the tests do, and those that need it are
+last.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
@@ -40,14 +45,14 @@ class RayCluster:
     """The cluster's process. Its number of workers can be changed; what is there already goes on."""
 
     def __init__(self, otlp: OtlpReceiver) -> None:
-        """Starting, with one worker."""
+        """Starting, with the most workers: fewer is quickly done."""
         self.otlp = otlp
         self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 — stop() closes it
         self._process = _start(otlp, self._complaints)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
-        self._workers = 1
+        self._workers = MOST_WORKERS
 
     def wait_until_ready(self) -> None:
         """Returns when a simulation has gone through it."""
@@ -104,16 +109,46 @@ class RayCluster:
         return line
 
 
-@pytest.fixture(scope="session")
-def ray_cluster() -> Iterator[RayCluster]:
-    """The cluster of this run, started when first asked for. That it ends cleanly is a claim of its own."""
+@contextmanager
+def started_cluster() -> Iterator[RayCluster]:
+    """A cluster that is starting. That it ends cleanly is a claim of its own."""
     with otlp_receiver() as otlp:
         cluster = RayCluster(otlp)
         try:
-            cluster.wait_until_ready()
             yield cluster
         finally:
             cluster.stop()
+
+
+STARTED: Final = pytest.StashKey[tuple[ExitStack, RayCluster]]()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need the cluster go last; pytest-randomly has shuffled before."""
+    items.sort(key=_needs_cluster)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start the cluster in the background if a test will need it."""
+    if any(map(_needs_cluster, session.items)) and not session.config.option.collectonly:
+        stack = ExitStack()
+        session.config.stash[STARTED] = (stack, stack.enter_context(started_cluster()))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop it also when the run was broken off before any test had asked for it."""
+    stack, _ = session.config.stash.get(STARTED, (ExitStack(), None))
+    stack.close()
+
+
+@pytest.fixture(scope="session")
+def ray_cluster(request: pytest.FixtureRequest) -> Iterator[RayCluster]:
+    """The cluster of this run."""
+    stack, cluster = request.config.stash[STARTED]
+    cluster.wait_until_ready()
+    yield cluster
+    stack.close()
 
 
 @pytest.fixture(scope="session")
@@ -128,11 +163,15 @@ def simulator_address(ray_cluster: RayCluster) -> Callable[..., ServedSimulator]
     return address
 
 
+def _needs_cluster(item: pytest.Item) -> bool:
+    return "ray_cluster" in getattr(item, "fixturenames", ())
+
+
 def _start(otlp: OtlpReceiver, complaints: IO[str]) -> subprocess.Popen[str]:
     options = {
         "--name": APPLICATION,
         "--port": 0,
-        "--workers": 1,
+        "--workers": MOST_WORKERS,
         "--num-cpus": MOST_WORKERS,
         "--max-simulations": MAX_SIMULATIONS,
         "--checkpoint-s": 1,

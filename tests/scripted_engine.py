@@ -60,7 +60,8 @@ class ScriptedEngine(pb_grpc.EngineServiceServicer):
             case int():
                 yield pb.SimulateResponse(progress=pb.SimulateProgress(paths_done=step, paths_total=paths))
             case Checkpoint():
-                yield pb.SimulateResponse(checkpoint=pb.SimulateCheckpoint(data=step.data, paths_done=step.paths_done))
+                kept = pb.SimulateCheckpoint(data=step.data, paths_done=step.paths_done, paths_total=paths)
+                yield pb.SimulateResponse(checkpoint=kept)
             case Hang():
                 step.begun.set()
                 gone.wait(30)

@@ -111,7 +111,8 @@ def _tell(response: engine_pb2.SimulateResponse, watcher: Watcher) -> None:
         watcher.on_progress(Progress(paths_done=progress.paths_done, paths_total=progress.paths_total))
     elif response.HasField("checkpoint"):
         checkpoint = response.checkpoint
-        watcher.on_checkpoint(checkpoint.data, Progress(paths_done=checkpoint.paths_done))
+        done, total = checkpoint.paths_done, checkpoint.paths_total
+        watcher.on_checkpoint(checkpoint.data, Progress(paths_done=done, paths_total=total))
 
 
 @contextmanager

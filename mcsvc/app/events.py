@@ -62,7 +62,9 @@ def failed_event(job: Job, failure: Failure, *, now: datetime) -> OutboxEvent:
 
 
 def _outbox_event(job: Job, topic: str, event_id: str, message: Message) -> OutboxEvent:
-    payload = MessageToJson(message, preserving_proto_field_name=True, indent=None).encode()
+    payload = MessageToJson(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
+    ).encode()
     headers = {
         "ce_specversion": "1.0",
         "ce_type": topic,

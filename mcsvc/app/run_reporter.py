@@ -30,6 +30,7 @@ class RunReporter:
     policy: RunPolicy
     deadline: float
     _due: float = field(default=float("-inf"), init=False)
+    _reached: Progress = field(default_factory=Progress, init=False)
 
     def watcher(self) -> Watcher:
         """The callbacks for the engine."""
@@ -39,12 +40,15 @@ class RunReporter:
         now = self.clock.monotonic()
         if now > self.deadline:
             raise out_of_time(self.policy)
+        self._reached = progress
         if now >= self._due:
             self._due = now + self.policy.progress_every.total_seconds()
             self._write(lambda: self.store.save_progress(self.term, progress))
 
     def _on_checkpoint(self, data: bytes, progress: Progress) -> None:
-        self._write(lambda: self.store.save_checkpoint(self.term, data, progress))
+        """A checkpoint holds only the paths without a gap before them: more may be done already."""
+        further = max(progress, self._reached, key=lambda each: each.paths_done)
+        self._write(lambda: self.store.save_checkpoint(self.term, data, further))
 
     def _write(self, write: Callable[[], None]) -> None:
         try:

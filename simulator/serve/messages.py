@@ -36,7 +36,9 @@ class Messages:
         if prefix and prefix.next_block > self._kept and now - self._kept_at >= self._settings.checkpoint_s:
             self._kept_at, self._kept = now, prefix.next_block
             kept = engine_pb2.SimulateCheckpoint(
-                data=checkpoint.encode(self._plan, prefix), paths_done=prefix.tally.paths
+                data=checkpoint.encode(self._plan, prefix),
+                paths_done=prefix.tally.paths,
+                paths_total=self._plan.paths,
             )
             yield engine_pb2.SimulateResponse(checkpoint=kept)
 

@@ -34,12 +34,12 @@ class Told:
     """What a watcher was told."""
 
     progress: list[Progress] = field(default_factory=list)
-    checkpoints: list[tuple[bytes, int]] = field(default_factory=list)
+    checkpoints: list[tuple[bytes, Progress]] = field(default_factory=list)
 
     def watcher(self) -> Watcher:
         return Watcher(
             on_progress=self.progress.append,
-            on_checkpoint=lambda data, progress: self.checkpoints.append((data, progress.paths_done)),
+            on_checkpoint=lambda data, progress: self.checkpoints.append((data, progress)),
         )
 
 
@@ -78,7 +78,7 @@ def test_a_run_tells_its_progress_and_ends_in_a_result(subject: Subject) -> None
     assert result.paths == 500
     assert [each.paths_done for each in told.progress] == [100, 300]
     assert told.progress[0].paths_total == 500
-    assert told.checkpoints == [(b"c", 200)]
+    assert told.checkpoints == [(b"c", Progress(paths_done=200, paths_total=500))]
 
 
 def test_a_bad_input_is_rejected_with_its_fields(subject: Subject) -> None:

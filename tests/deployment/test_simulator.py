@@ -94,9 +94,9 @@ def test_the_compile_cache_is_on_a_volume_that_can_be_written(overlay: str) -> N
 
 @FROM_RAY
 def test_the_application_is_the_one_the_service_calls(overlay: str) -> None:
-    from simulator.serve.app import APPLICATION
+    from simulator.serve.__main__ import parse
 
-    assert application(overlay)["name"] == ray_serve.APPLICATION == APPLICATION
+    assert application(overlay)["name"] == ray_serve.APPLICATION == parse([]).name
 
 
 @FROM_RAY

@@ -24,7 +24,7 @@ from tests.service_process import ServiceProcess, core_service, environ, service
 pytestmark = [pytest.mark.stack, pytest.mark.ray, pytest.mark.timeout(240)]
 COMPLETED = "montecarlo.simulation-completed"
 WAIT_S = 90.0
-LONG_PATHS = 20_000_000
+LONG_PATHS = 6_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ def test_an_event_in_becomes_a_simulated_result_and_an_event_out_in_one_trace(
 
 
 def test_a_service_killed_in_mid_job_leaves_one_result_and_exactly_one_completion_event(world: World) -> None:
-    quick_rescue = {**world.variables, "MCSVC_LEASE_S": "3"}
+    quick_rescue = {**world.variables, "MCSVC_LEASE_S": "3", "MCSVC_BACKOFF_BASE_S": "1"}
     with service_process(quick_rescue) as first:
         port = first.wait_for("service_started")["http_port"]
         body = {"subject": {"assessment_id": "asm-lucky-001"}, "settings": {"paths": LONG_PATHS, "seed": 5}}

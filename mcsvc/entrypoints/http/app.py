@@ -119,5 +119,7 @@ class HttpApi:
 
 
 def _json(message: Message, status: int = 200) -> Response:
-    text = json_format.MessageToJson(message, preserving_proto_field_name=True, indent=None)
+    text = json_format.MessageToJson(
+        message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True, indent=None
+    )
     return Response(text, status, media_type="application/json")

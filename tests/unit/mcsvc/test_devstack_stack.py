@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sys
@@ -163,6 +164,17 @@ def test_postgres_binaries_where_others_may_not_pass_are_recognised(tmp_path: Pa
     hidden.mkdir(parents=True)
     hidden.parent.chmod(0o700)
     assert not postgres.open_to_all(hidden)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+def test_postgres_starts_for_root_from_binaries_that_only_root_may_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(postgres, "open_to_all", lambda path: False)
+    before = os.umask(0o077)
+    try:
+        with stack.running([EmbeddedPostgres()], ignore) as running:
+            assert (running.run.directory / "postgres-binaries").is_dir()
+    finally:
+        os.umask(before)
 
 
 def test_the_embedded_servers_answer() -> None:

@@ -28,7 +28,7 @@ from montecarlo.v1 import settings_pb2 as montecarlo_dot_v1_dot_settings__pb2
 from montecarlo.v1 import trade_pb2 as montecarlo_dot_v1_dot_trade__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!montecarlo/engine/v1/engine.proto\x12\x14montecarlo.engine.v1\x1a\x1amontecarlo/v1/result.proto\x1a\x19montecarlo/v1/rules.proto\x1a\x1cmontecarlo/v1/settings.proto\x1a\x19montecarlo/v1/trade.proto\"\xc4\x01\n\rSimulateInput\x12$\n\x06trades\x18\x01 \x03(\x0b\x32\x14.montecarlo.v1.Trade\x12*\n\x05rules\x18\x02 \x01(\x0b\x32\x1b.montecarlo.v1.AccountRules\x12,\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0b\x32\x1b.montecarlo.v1.AccountState\x12\x33\n\x08settings\x18\x04 \x01(\x0b\x32!.montecarlo.v1.SimulationSettings\"Z\n\x0fSimulateRequest\x12\x32\n\x05input\x18\x01 \x01(\x0b\x32#.montecarlo.engine.v1.SimulateInput\x12\x13\n\x0bresume_from\x18\x02 \x01(\x0c\";\n\x10SimulateProgress\x12\x12\n\npaths_done\x18\x01 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x02 \x01(\x03\"6\n\x12SimulateCheckpoint\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\npaths_done\x18\x02 \x01(\x03\"\xca\x01\n\x10SimulateResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.montecarlo.engine.v1.SimulateProgressH\x00\x12>\n\ncheckpoint\x18\x02 \x01(\x0b\x32(.montecarlo.engine.v1.SimulateCheckpointH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x42\x07\n\x05\x65vent2l\n\rEngineService\x12[\n\x08Simulate\x12%.montecarlo.engine.v1.SimulateRequest\x1a&.montecarlo.engine.v1.SimulateResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!montecarlo/engine/v1/engine.proto\x12\x14montecarlo.engine.v1\x1a\x1amontecarlo/v1/result.proto\x1a\x19montecarlo/v1/rules.proto\x1a\x1cmontecarlo/v1/settings.proto\x1a\x19montecarlo/v1/trade.proto\"\xc4\x01\n\rSimulateInput\x12$\n\x06trades\x18\x01 \x03(\x0b\x32\x14.montecarlo.v1.Trade\x12*\n\x05rules\x18\x02 \x01(\x0b\x32\x1b.montecarlo.v1.AccountRules\x12,\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0b\x32\x1b.montecarlo.v1.AccountState\x12\x33\n\x08settings\x18\x04 \x01(\x0b\x32!.montecarlo.v1.SimulationSettings\"Z\n\x0fSimulateRequest\x12\x32\n\x05input\x18\x01 \x01(\x0b\x32#.montecarlo.engine.v1.SimulateInput\x12\x13\n\x0bresume_from\x18\x02 \x01(\x0c\";\n\x10SimulateProgress\x12\x12\n\npaths_done\x18\x01 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x02 \x01(\x03\"K\n\x12SimulateCheckpoint\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\npaths_done\x18\x02 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x03 \x01(\x03\"\xca\x01\n\x10SimulateResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.montecarlo.engine.v1.SimulateProgressH\x00\x12>\n\ncheckpoint\x18\x02 \x01(\x0b\x32(.montecarlo.engine.v1.SimulateCheckpointH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x42\x07\n\x05\x65vent2l\n\rEngineService\x12[\n\x08Simulate\x12%.montecarlo.engine.v1.SimulateRequest\x1a&.montecarlo.engine.v1.SimulateResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,9 +42,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIMULATEPROGRESS']._serialized_start=462
   _globals['_SIMULATEPROGRESS']._serialized_end=521
   _globals['_SIMULATECHECKPOINT']._serialized_start=523
-  _globals['_SIMULATECHECKPOINT']._serialized_end=577
-  _globals['_SIMULATERESPONSE']._serialized_start=580
-  _globals['_SIMULATERESPONSE']._serialized_end=782
-  _globals['_ENGINESERVICE']._serialized_start=784
-  _globals['_ENGINESERVICE']._serialized_end=892
+  _globals['_SIMULATECHECKPOINT']._serialized_end=598
+  _globals['_SIMULATERESPONSE']._serialized_start=601
+  _globals['_SIMULATERESPONSE']._serialized_end=803
+  _globals['_ENGINESERVICE']._serialized_start=805
+  _globals['_ENGINESERVICE']._serialized_end=913
 # @@protoc_insertion_point(module_scope)

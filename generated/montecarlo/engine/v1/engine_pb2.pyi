@@ -126,19 +126,23 @@ class SimulateCheckpoint(_message.Message):
 
     DATA_FIELD_NUMBER: _builtins.int
     PATHS_DONE_FIELD_NUMBER: _builtins.int
+    PATHS_TOTAL_FIELD_NUMBER: _builtins.int
     data: _builtins.bytes
     """Opaque, with its own digest of the input."""
     paths_done: _builtins.int
     """Paths it holds."""
+    paths_total: _builtins.int
+    """Paths to do."""
     def __init__(
         self,
         *,
         data: _builtins.bytes = ...,
         paths_done: _builtins.int = ...,
+        paths_total: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "paths_done", b"paths_done"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "paths_done", b"paths_done", "paths_total", b"paths_total"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
