@@ -24,7 +24,7 @@ from tests.service_process import ServiceProcess, core_service, environ, service
 pytestmark = [pytest.mark.stack, pytest.mark.ray, pytest.mark.timeout(240)]
 COMPLETED = "montecarlo.simulation-completed"
 WAIT_S = 90.0
-LONG_PATHS = 6_000_000
+LONG_PATHS = 4_000_000
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 MCSIM = Path(sys.executable).with_name("mcsim")
 ALLOWED_ERRORS = 4
 
@@ -56,6 +58,7 @@ def test_gamblers_ruin_against_a_loaded_coin(tmp_path: Path) -> None:
     assert_within(found["trades_to_end"]["mean"], 765.5694)
 
 
+@pytest.mark.slow
 def test_fair_ruin_between_two_walls(tmp_path: Path) -> None:
     """From 50, absorbed at 0 and at 80: 1 - 50/80, mean duration 50 x 30. Ten trades a day leave none unfinished."""
     rules = {

@@ -132,6 +132,7 @@ def test_what_is_done_is_committed_and_what_is_not_is_read_again(consumers: Cons
     assert consumers.outcomes() == {"job": 3}, "a message that was done was read again"
 
 
+@pytest.mark.slow
 def test_a_rebalance_in_an_outage_loses_nothing(consumers: Consumers) -> None:
     numbers = range(8)
     for number in numbers:

@@ -184,6 +184,8 @@ def test_a_client_built_from_reflection_lists_and_calls_every_method(running: Ru
 
 
 def test_ready_with_the_cache_down_and_metrics_there(running: Running) -> None:
+    made = running.http.post("/simulations", json={"subject": {"assessment_id": "asm-steady-001"}}).json()
+    running.service.wait_for("job_succeeded", where=lambda line: line["job_id"] == made["id"])
     ready = running.http.get("/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     down = {name for name, each in ready.json()["dependencies"].items() if not each["up"]}

@@ -167,6 +167,7 @@ def test_postgres_binaries_where_others_may_not_pass_are_recognised(tmp_path: Pa
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root runs PostgreSQL as another user")
+@pytest.mark.slow
 def test_postgres_starts_for_root_from_binaries_that_only_root_may_reach(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "open_to_all", lambda path: False)
     before = os.umask(0o077)
@@ -188,6 +189,7 @@ def test_the_embedded_servers_answer() -> None:
         assert not redis or ports.answers(int(running.environment["REDIS_PORT"]))
 
 
+@pytest.mark.slow
 def test_a_database_needs_its_password() -> None:
     with stack.running([EmbeddedPostgres()], ignore) as running:
         url = running.environment["DATABASE_URL"]

@@ -16,6 +16,8 @@ from simulator import estimate
 from simulator.estimate import Estimate
 from simulator.histogram import Histogram
 
+pytestmark = pytest.mark.slow
+
 RUNS = 1_000
 UNIT = 100_000
 NormalFigure = Callable[[Histogram], Estimate]
