@@ -14,6 +14,7 @@ import pytest
 
 from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.adapters.postgres.store import PostgresJobStore
+from mcsvc.devstack.errors import PartFailed
 from mcsvc.devstack.postgres import EmbeddedPostgres
 from mcsvc.devstack.run import Run
 
@@ -54,6 +55,9 @@ def postgres_server() -> Iterator[PostgresServer]:
         server = PostgresServer(base=address.rpartition("/")[0])
         migrate(server.url(server.create_database(name=_TEMPLATE)))
         yield server
+    except PartFailed as error:
+        error.add_note(error.tail)  # the log goes with the run
+        raise
     finally:
         run.close()
 

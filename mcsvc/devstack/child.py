@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from threading import Event
 
 import psutil
 
-from mcsvc.devstack import family
+from mcsvc.devstack import as_user, family
 from mcsvc.devstack.errors import PartFailed, StackStopped
 
 _POLL_S = 0.05
@@ -32,22 +33,26 @@ class Command:
     stop_signal: signal.Signals = signal.SIGTERM
 
 
+def _argv(command: Command) -> Sequence[str]:
+    if command.user is None:
+        return command.argv
+    return [sys.executable, "-I", "-S", as_user.__file__, str(command.user), *command.argv]
+
+
 class Child:
     """A started process, in a session of its own, so that the terminal's Ctrl-C does not reach it."""
 
     def __init__(self, command: Command) -> None:
         self.command = command
-        as_user = {} if command.user is None else {"user": command.user, "group": command.user, "extra_groups": ()}
         with command.log.open("ab") as log:
             self._popen = subprocess.Popen(  # noqa: S603 — the commands are this package's own
-                command.argv,
+                _argv(command),
                 env=dict(command.env),
                 cwd=command.log.parent,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                **as_user,  # type: ignore[call-overload]  # the stubs cannot check a keyword dict
             )
         self.process = psutil.Process(self._popen.pid)
         self._may_end = False
