@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
+from threading import Event
 
 from mcsvc import cli
 from mcsvc.config import ConfigError
+from mcsvc.stop_signals import set_on_signal
 
 USAGE = 2
 
@@ -34,9 +36,11 @@ def _parser() -> ArgumentParser:
 
 
 def _serve(arguments: Namespace) -> int:
+    stop = Event()
+    set_on_signal(stop)  # before an import of seconds: until then the first process of a container hears no SIGTERM
     from mcsvc import serving  # noqa: PLC0415 — only these two verbs need the whole service imported
 
-    return serving.serve(migrating=arguments.migrate)
+    return serving.serve(stop, migrating=arguments.migrate)
 
 
 def _migrate(_arguments: Namespace) -> int:

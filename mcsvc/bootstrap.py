@@ -30,6 +30,7 @@ from mcsvc.app.watch_simulation import WatchSimulation
 from mcsvc.config import Config
 from mcsvc.domain.errors import Retryable
 from mcsvc.domain.job import Job, JobId
+from mcsvc.ending import Countdown
 from mcsvc.entrypoints.api.use_cases import UseCases
 from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
 from mcsvc.entrypoints.dead_letters import DeadLetters
@@ -95,8 +96,13 @@ def open_adapters(config: Config, told: Telemetry) -> Adapters:
     )
 
 
-def build_service(config: Config, told: Telemetry, adapters: Adapters, *, migrating: bool) -> Service:
-    """The service over these adapters; `migrating` brings the schema up to date at the start."""
+def build_service(
+    config: Config, told: Telemetry, adapters: Adapters, ending: Countdown, *, migrating: bool
+) -> Service:
+    """The service over these adapters; `migrating` brings the schema up to date at the start.
+
+    `ending` is the time a stop may take; what the caller closes after it is to end within it too.
+    """
     trigger = TriggerSimulation(
         store=adapters.store, clock=adapters.clock, new_id=lambda: JobId(uuid4()), max_attempts=config.max_attempts
     )
@@ -108,7 +114,7 @@ def build_service(config: Config, told: Telemetry, adapters: Adapters, *, migrat
     parts = Parts(
         monitor=monitor,
         grpc=GrpcServer(use, told.tracer, told.metrics, limits, address=address),
-        http=HttpServer(api.app(), host=config.bind_host, port=config.http_port),
+        http=HttpServer(api.app(), host=config.bind_host, port=config.http_port, grace=config.shutdown_timeout * 0.25),
         worker=_worker(config, adapters),
         consumer=_consumer(config, told, adapters, trigger),
         scheduler=_scheduler(config, told, adapters, trigger),
@@ -121,7 +127,10 @@ def build_service(config: Config, told: Telemetry, adapters: Adapters, *, migrat
         adapters.store.ping()
 
     settings = ServiceSettings(
-        prepare=prepare, startup_timeout=config.startup_timeout, monitor_interval=config.monitor_interval
+        prepare=prepare,
+        startup_timeout=config.startup_timeout,
+        ending=ending,
+        monitor_interval=config.monitor_interval,
     )
     return Service(parts, settings)
 

@@ -1,4 +1,4 @@
-"""The end of a process that does not end: what is still running is told to the log, then the process is gone.
+"""How the process goes: by itself at the end of an orderly stop, and all the same when a stop does not end.
 
 Everything that matters is in the database by then or is rescued from there, so leaving is safe; staying is not, because
 an orchestrator would kill the process without a word.
@@ -17,22 +17,43 @@ from threading import Event, Thread
 
 from mcsvc.observability import logs
 
+_TELL_S = 0.5
 _log = logs.get_logger("mcsvc")
+
+
+def leave(code: int) -> None:
+    """End the process now, with this exit code.
+
+    Python's own end would first wait, without limit, for the threads of every pool: one that waits for an answer that
+    never comes would keep the process.
+    """
+    _bounded(logging.shutdown)
+    os._exit(code)
 
 
 def leave_after(stop: Event, within: timedelta, *, leave: Callable[[int], object] = os._exit) -> Thread:
     """Once `stop` is set and `within` has passed, log what every thread is doing and exit with 0."""
 
+    def tell() -> None:
+        _log.error("shutdown_overran", within_s=within.total_seconds(), threads=_doing())
+        logging.shutdown()
+
     def wait() -> None:
         stop.wait()
         Event().wait(within.total_seconds())
-        _log.error("shutdown_overran", within_s=within.total_seconds(), threads=_doing())
-        logging.shutdown()
+        _bounded(tell)
         leave(0)
 
     thread = Thread(target=wait, name="last-resort", daemon=True)
     thread.start()
     return thread
+
+
+def _bounded(last_words: Callable[[], object]) -> None:
+    """Nobody may be reading the log: then the write never ends, and whoever logs next waits for its lock."""
+    speaking = Thread(target=last_words, name="last-words", daemon=True)
+    speaking.start()
+    speaking.join(_TELL_S)
 
 
 def _doing() -> dict[str, str]:

@@ -1,43 +1,55 @@
-"""The life of a service process: configure, serve until asked to stop, flush. And the migration by itself."""
+"""The life of a service process: configure, serve until asked to stop, flush, leave. And the migration by itself."""
 
 from __future__ import annotations
 
 import os
-import signal
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Event
 
 from mcsvc.adapters.postgres.migrate import migrate
-from mcsvc.bootstrap import build_service, open_adapters
+from mcsvc.bootstrap import Adapters, build_service, open_adapters
 from mcsvc.config import Config, load
 from mcsvc.domain.errors import StoreUnavailable
+from mcsvc.ending import Countdown, together
 from mcsvc.entrypoints.service import NotStarted
-from mcsvc.last_resort import leave_after
+from mcsvc.last_resort import leave, leave_after
 from mcsvc.observability import logs, telemetry
+from mcsvc.observability.telemetry import Telemetry
 
 OK, FAILURE = 0, 1
+_CLOSING = timedelta(seconds=3)  # for the last spans and connections, if the stop's own time lasts that long
 _BEYOND = timedelta(seconds=4)  # past the time a stop may take, before the process leaves all the same
 _log = logs.get_logger("mcsvc")
 
 
-def serve(*, migrating: bool) -> int:
-    """Serve until SIGTERM or SIGINT; the exit code. Raises ConfigError."""
+def serve(stop: Event, *, migrating: bool) -> int:
+    """Serve until `stop` is set, then leave the process with its exit code. Raises ConfigError."""
     config = _configured()
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: Thread(target=stop.set).start())  # its lock may be held where the signal falls
+    if stop.is_set():
+        _log.info("stopped_before_the_start")
+        return OK
+    ending = Countdown(config.shutdown_timeout)
     leave_after(stop, config.shutdown_timeout + _BEYOND)
     told = telemetry.set_up(config, os.environ)
     told.make_global()
     adapters = open_adapters(config, told)
+    code = _run(config, told, adapters, stop, ending, migrating=migrating)
+    together({"adapters": adapters.close, "telemetry": told.shutdown}, within=min(_CLOSING, ending.start().left()))
+    leave(code)
+    return code
+
+
+def _run(
+    config: Config, told: Telemetry, adapters: Adapters, stop: Event, ending: Countdown, *, migrating: bool
+) -> int:
     try:
-        build_service(config, told, adapters, migrating=migrating).run(stop)
+        build_service(config, told, adapters, ending, migrating=migrating).run(stop)
     except (NotStarted, OSError, RuntimeError) as error:
         _log.error("not_started", error=str(error))
         return FAILURE
-    finally:
-        adapters.close()
-        told.shutdown()
+    except Exception:  # noqa: BLE001 — a bug; the log must have it before the process leaves
+        _log.exception("service_broke")
+        return FAILURE
     return OK
 
 

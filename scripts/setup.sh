@@ -2,6 +2,7 @@
 # Makes .venv hold exactly what the lock says, with nothing there but Python >= 3.11 and a package index.
 #   setup.sh run    what runs            setup.sh dev    that and the tools of development
 #   setup.sh lock [ARGUMENT...]          resolves the lock itself
+#   setup.sh uv ARGUMENT...              any other command of uv, from the same index with the same certificates
 # A stamp in .venv says what was synced: nothing is done again until a requirement file changes.
 set -eu
 cd "$(dirname "$0")/.."
@@ -112,5 +113,10 @@ case $kind in
     use_pip_settings
     UV=$uv PYTHON=.venv/bin/python exec bash scripts/lock.sh "$@"
     ;;
-  *) die "usage: setup.sh run | dev | lock" ;;
+  uv)
+    get_uv
+    use_pip_settings
+    exec "$uv" "$@"
+    ;;
+  *) die "usage: setup.sh run | dev | lock [ARGUMENT...] | uv ARGUMENT..." ;;
 esac

@@ -19,7 +19,14 @@ START_S = 20.0
 
 @contextmanager
 def running_broker(directory: Path, topics: Sequence[str] = ()) -> Iterator[str]:
-    """A broker of one's own, to stop or stall; yields its bootstrap address."""
+    """A broker of one's own, to stop; yields its bootstrap address."""
+    with broker_process(directory, topics) as (address, _):
+        yield address
+
+
+@contextmanager
+def broker_process(directory: Path, topics: Sequence[str] = ()) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """A broker of one's own, to stop or stall; yields its bootstrap address and its process."""
     address = directory / f"broker-{uuid4().hex[:8]}.address"
     command = [sys.executable, "-m", "mcsvc.devstack.broker", "--address-file", str(address), *topics]
     process = subprocess.Popen(command)
@@ -29,7 +36,7 @@ def running_broker(directory: Path, topics: Sequence[str] = ()) -> Iterator[str]
             assert process.poll() is None, "the broker ended at its start"
             assert time.monotonic() < deadline, f"the broker was not there within {START_S:.0f} s"
             time.sleep(0.02)  # a file cannot be waited for
-        yield address.read_text()
+        yield address.read_text(), process
     finally:
         process.terminate()
         process.wait(START_S)

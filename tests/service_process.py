@@ -9,9 +9,16 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from threading import Condition, Thread
 from typing import Any
 
+from tests.broker import make_topics
+from tests.postgres_server import PostgresServer
+from tests.scripted_engine import ScriptedEngine, serving
+
+COMPLETED = "montecarlo.simulation-completed"
+FAILED = "montecarlo.simulation-failed"
 Line = dict[str, Any]
 
 
@@ -85,9 +92,10 @@ def service_process(environ: Mapping[str, str], *arguments: str) -> Iterator[Ser
             running.ask_to_stop()
             try:
                 running.wait(25)
-            except subprocess.TimeoutExpired:
+            except subprocess.TimeoutExpired as error:
                 running.process.kill()
                 running.wait(10)
+                raise AssertionError(f"it had not ended 25 s after SIGTERM:\n{running.text()}") from error
         if running.process.stderr is not None:
             running.process.stderr.close()
 
@@ -102,6 +110,36 @@ def core_service() -> Iterator[str]:
             yield process.stdout.readline().split()[1]
         finally:
             process.terminate()
+
+
+@dataclass(kw_only=True)
+class World:
+    """What the service is surrounded by."""
+
+    postgres: PostgresServer
+    brokers: str
+    engine: ScriptedEngine
+    core_url: str
+    engine_port: int
+
+    def environ(self, database: str, topic: str) -> dict[str, str]:
+        """The configuration of a service of its own."""
+        make_topics(self.brokers, [topic, f"{topic}.dlq", COMPLETED, FAILED])
+        return environ(
+            database_url=self.postgres.url(database),
+            brokers=self.brokers,
+            engine_port=self.engine_port,
+            core_url=self.core_url,
+            topic=topic,
+        )
+
+
+@contextmanager
+def service_world(postgres: PostgresServer, brokers: str) -> Iterator[World]:
+    """PostgreSQL and broker as given, a Core Service and an engine of its own."""
+    engine = ScriptedEngine()
+    with core_service() as core_url, serving(engine) as port:
+        yield World(postgres=postgres, brokers=brokers, engine=engine, core_url=core_url, engine_port=port)
 
 
 def environ(*, database_url: str, brokers: str, engine_port: int, core_url: str, topic: str) -> dict[str, str]:

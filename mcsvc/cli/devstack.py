@@ -8,12 +8,12 @@ from threading import Event
 from rich.console import Console
 
 from mcsvc.cli import render
+from mcsvc.cli.guide import guide
 from mcsvc.cli.running import Interrupted
 from mcsvc.cli.stack_view import say, shown_stack
 from mcsvc.devstack.ports import free_port
 from mcsvc.devstack.stack import Stack
 
-_SERVICE = "montecarlo.v1.SimulationService"
 _CHECK_S = 0.5
 
 
@@ -40,38 +40,3 @@ def _stay(stack: Stack, console: Console) -> None:
     forever = Event()
     while not forever.wait(_CHECK_S):
         stack.check()
-
-
-def guide(stack: Stack, assessment_id: str, account_id: str) -> list[str]:
-    """Commands to copy, with this stack's addresses."""
-    grpc, http = stack.grpc_target, stack.http_url
-    call = "grpcurl -plaintext"
-    body = f'{{"subject": {{"funded_account_id": "{account_id}"}}, "settings": {{"paths": 1000000}}}}'
-    return [
-        "",
-        "# The service's own command (.venv/bin/mcsvc)",
-        f"export MCSVC_SERVER={grpc} KAFKA_BROKERS={stack.environment['KAFKA_BROKERS']}",
-        f"mcsvc trigger --funded-account {account_id} --paths 1000000 --watch",
-        f"mcsvc publish-assessment {assessment_id}",
-        "mcsvc list",
-        "",
-        "# gRPC; ID is the id that Trigger answers",
-        f"{call} {grpc} list",
-        f"{call} -d '{body}' {grpc} {_SERVICE}/TriggerSimulation",
-        f"{call} -d '{{\"id\": \"'$ID'\"}}' {grpc} {_SERVICE}/GetSimulation",
-        f"{call} -d '{{\"id\": \"'$ID'\"}}' {grpc} {_SERVICE}/WatchSimulation",
-        f"{call} -d '{{\"id\": \"'$ID'\"}}' {grpc} {_SERVICE}/CancelSimulation",
-        f'{call} -d \'{{"filter": "state = SUCCEEDED"}}\' {grpc} {_SERVICE}/ListSimulations',
-        f"{call} {grpc} grpc.health.v1.Health/Check",
-        "",
-        "# HTTP",
-        f"curl {http}/health",
-        f"curl {http}/ready",
-        f"curl -X POST -H 'content-type: application/json' -d '{body}' {http}/simulations",
-        f"curl {http}/simulations/$ID",
-        f"curl '{http}/simulations?page_size=5'",
-        f"curl {http}/metrics",
-        "",
-        f"# Logs: {stack.run.directory}/*.log",
-        "",
-    ]

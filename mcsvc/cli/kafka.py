@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from time import monotonic
+from time import monotonic, sleep
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from google.protobuf import json_format
@@ -39,12 +39,15 @@ def send(brokers: str, topic: str, key: str, event: ProtoMessage) -> str:
 
 
 class Outcomes:
-    """Reads the completion and failure events that are published from now on; it joins no group."""
+    """Reads the completion and failure events that are published from now on; it joins no group.
+
+    Asking for a topic makes it, where the brokers allow that: the first event may be the one that is waited for.
+    """
 
     def __init__(self, brokers: str) -> None:
-        self._consumer = Consumer(
-            {"bootstrap.servers": brokers, "group.id": "mcsvc-cli", "enable.auto.commit": False, "log_level": 0}
-        )
+        self._brokers = brokers
+        settings = {"bootstrap.servers": brokers, "group.id": "mcsvc-cli", "log_level": 0}
+        self._consumer = Consumer(settings | {"enable.auto.commit": False, "allow.auto.create.topics": True})
         try:
             self._consumer.assign([end for topic in (COMPLETED, FAILED) for end in self._ends(topic)])
         except KafkaException as error:
@@ -70,11 +73,18 @@ class Outcomes:
         self._consumer.close()
 
     def _ends(self, topic: str) -> list[TopicPartition]:
-        known = self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions
-        partitions = [TopicPartition(topic, number) for number in known]
+        partitions = [TopicPartition(topic, number) for number in self._partitions(topic)]
         for partition in partitions:
             partition.offset = self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)[1]
         return partitions
+
+    def _partitions(self, topic: str) -> list[int]:
+        deadline = monotonic() + TIMEOUT_S
+        while not (known := list(self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)):
+            if monotonic() > deadline:
+                raise CliError(f"{self._brokers} has no topic {topic} and makes none when asked for it. Create it.")
+            sleep(_POLL_S)
+        return known
 
     def _next(self) -> SimulationCompletedEvent | SimulationFailedEvent | None:
         message = self._consumer.poll(_POLL_S)

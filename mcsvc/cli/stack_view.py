@@ -54,7 +54,7 @@ def where(environment: Environment) -> str:
         case {"REDIS_HOST": host, "REDIS_PORT": port}:
             return f"{host}:{port}"
         case found:
-            return next((value.rpartition("@")[2] for value in found.values()), "")
+            return next((value.rpartition("@")[2].partition("?")[0] for value in found.values()), "")
 
 
 def _announcer(console: Console, parts: list[Part], update: Callable[[str], None]) -> Callable[[Ready], None]:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -15,6 +14,7 @@ from confluent_kafka import Producer
 
 from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.run import Run
+from mcsvc.stop_signals import set_on_signal
 
 TOPICS = (
     "assessment.completed",
@@ -61,7 +61,7 @@ def main() -> None:
     parser.add_argument("topics", nargs="*", metavar="TOPIC", help="topics that exist from the start")
     arguments = parser.parse_args()
     stop = Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    set_on_signal(stop)
     serve(arguments.address_file, arguments.topics, stop)
 
 

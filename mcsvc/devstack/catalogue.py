@@ -8,8 +8,8 @@ from mcsvc.devstack.broker import EmbeddedBroker
 from mcsvc.devstack.core import SampleCoreService
 from mcsvc.devstack.engine import LocalEngine
 from mcsvc.devstack.parts import External, Part, is_named
-from mcsvc.devstack.postgres import EmbeddedPostgres
-from mcsvc.devstack.redis import EmbeddedRedis, redis_server
+from mcsvc.devstack.postgres import EmbeddedPostgres, NamedDatabase
+from mcsvc.devstack.redis import EmbeddedRedis, NamedRedis, redis_server
 from mcsvc.devstack.service import LocalService
 
 NO_REDIS = (
@@ -38,33 +38,30 @@ def lacks_redis(chosen: list[Part]) -> bool:
 
 def _database() -> Part:
     if is_named("DATABASE_URL"):
-        return External(name="postgres", title="Database", variables=("DATABASE_URL",), default_port=5432)
+        return NamedDatabase()
     return EmbeddedPostgres()
 
 
 def _brokers() -> Part:
     if is_named("KAFKA_BROKERS"):
-        return External(name="broker", title="Kafka", variables=("KAFKA_BROKERS",), default_port=9092)
+        return External(name="broker", title="Kafka", variable="KAFKA_BROKERS", default_port=9092)
     return EmbeddedBroker()
 
 
 def _cache() -> list[Part]:
     if is_named("REDIS_HOST"):
-        names = ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")
-        return [
-            External(name="redis", title="Redis", variables=names, default_port=6379, port_variable="REDIS_PORT"),
-        ]
+        return [NamedRedis()]
     executable = redis_server()
     return [EmbeddedRedis(executable=executable)] if executable else []
 
 
 def _core_service() -> Part:
     if is_named("CORE_SERVICE_URL"):
-        return External(name="core-service", title="Core Service", variables=("CORE_SERVICE_URL",), default_port=80)
+        return External(name="core-service", title="Core Service", variable="CORE_SERVICE_URL", default_port=80)
     return SampleCoreService()
 
 
 def _engine() -> Part:
     if is_named("RAY_SERVE_URL"):
-        return External(name="engine", title="Simulator", variables=("RAY_SERVE_URL",), default_port=9000)
+        return External(name="engine", title="Simulator", variable="RAY_SERVE_URL", default_port=9000)
     return LocalEngine()

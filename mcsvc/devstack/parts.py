@@ -14,6 +14,8 @@ from mcsvc.devstack.run import Run
 
 Environment = Mapping[str, str]
 
+_HTTPS_PORT = 443
+
 
 class Part(Protocol):
     """A server of the stack. `title` is for people; `needs` names the parts that must be ready before it starts."""
@@ -32,36 +34,42 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class External:
-    """A real server named by the caller's environment, in place of an embedded part."""
+    """A real server named by a variable of the caller's environment, in place of an embedded part."""
 
     name: str
     title: str
-    variables: tuple[str, ...]
+    variable: str
     default_port: int
-    port_variable: str = ""
     needs: tuple[str, ...] = ()
 
     def start(self, run: Run, given: Environment) -> Environment:
-        """Check that it can be reached, and hand on the variables that name it."""
+        """Check that it can be reached; of several that are listed, one."""
         del run, given
-        host, port = self._address()
-        if not answers(port, host, timeout_s=5):
-            remedy = f"Correct {self.variables[0]}, or unset it to embed one."
-            raise StackError(f"{self.title}: nothing answers at {host}:{port}. {remedy}")
-        return {name: os.environ[name] for name in self.variables if name in os.environ}
+        listed = os.environ[self.variable]
+        if not any(answers(port, host, timeout_s=5) for host, port in self._addresses(listed)):
+            raise StackError(f"{self.title}: nothing answers at {listed}. {unset(self.variable)}")
+        return {self.variable: listed}
 
-    def _address(self) -> tuple[str, int]:
-        """Host and port, from a URL, the first of a list of `host:port`, or a host with its port in a variable."""
-        name = self.variables[0]
-        first = os.environ[name].split(",")[0]
+    def _addresses(self, listed: str) -> list[tuple[str, int]]:
         try:
-            parts = urlsplit(first if "://" in first else f"//{first}")
-            port = parts.port or int(os.environ.get(self.port_variable) or self.default_port)
+            return [_host_and_port(address.strip(), self.default_port) for address in listed.split(",")]
         except ValueError:
-            raise StackError(f"{name} does not name a server: give host:port or a URL with a host in it.") from None
-        return parts.hostname or "localhost", port
+            given = f"{self.variable} does not name a server"
+            raise StackError(f"{given}: give host:port or a URL with a host in it.") from None
+
+
+def _host_and_port(address: str, default_port: int) -> tuple[str, int]:
+    """Of a URL, or of `host:port`. Raises ValueError for a port that is none."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    port = parts.port or (_HTTPS_PORT if parts.scheme == "https" else default_port)
+    return parts.hostname or "localhost", port
 
 
 def is_named(variable: str) -> bool:
     """True if the caller's environment names a real server."""
     return bool(os.environ.get(variable))
+
+
+def unset(variable: str) -> str:
+    """The remedy for a named server that cannot be used."""
+    return f"Correct {variable}, or unset it to embed one."

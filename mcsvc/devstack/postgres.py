@@ -1,4 +1,7 @@
-"""PostgreSQL from its pip-installed binaries, on a loopback port, with a password, its data thrown away at the end."""
+"""PostgreSQL from its pip-installed binaries, on a loopback port, with a password, its data thrown away at the end.
+
+Or the database that the caller's environment names.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from pathlib import Path
 import psycopg
 
 from mcsvc.devstack.errors import StackError
-from mcsvc.devstack.parts import Environment
+from mcsvc.devstack.parts import Environment, unset
 from mcsvc.devstack.ports import LOOPBACK, free_port
 from mcsvc.devstack.run import Run
 
@@ -59,6 +62,27 @@ class EmbeddedPostgres:
         url = f"postgresql://{_USER}:{password}@{LOOPBACK}:{self.port}/postgres"
         server.wait_ready(lambda: _takes_queries(url), timeout_s=self.timeout_s, stop=run.stop)
         return {"DATABASE_URL": url}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedDatabase:
+    """The database of DATABASE_URL, asked as the service will ask it: the address may be of any kind libpq knows."""
+
+    name: str = "postgres"
+    title: str = "Database"
+    needs: tuple[str, ...] = ()
+
+    def start(self, run: Run, given: Environment) -> Environment:
+        """Check that it lets the service in. Raises StackError with the server's own words."""
+        del run, given
+        url = os.environ["DATABASE_URL"]
+        try:
+            with psycopg.connect(url, connect_timeout=5):
+                return {"DATABASE_URL": url}
+        except psycopg.OperationalError as error:
+            raise StackError(f"{self.title}: {unset('DATABASE_URL')} It says: {' '.join(str(error).split())}") from None
+        except psycopg.ProgrammingError:  # its message may repeat the password
+            raise StackError(f"{self.title}: this is no connection URI. {unset('DATABASE_URL')}") from None
 
 
 def _make_cluster(run: Run, binaries: Path, data: Path, password: str, user: int | None) -> None:

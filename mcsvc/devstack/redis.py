@@ -1,13 +1,23 @@
-"""Redis from a pip-installed binary, or from the system's; without either the stack runs without a cache."""
+"""Redis from a pip-installed binary, or from the system's; without either the stack runs without a cache.
+
+Or the Redis that the caller's environment names.
+"""
 
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mcsvc.devstack.parts import Environment
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from mcsvc.config_values import Malformed, whole_number
+from mcsvc.devstack.errors import StackError
+from mcsvc.devstack.parts import Environment, unset
 from mcsvc.devstack.ports import LOOPBACK, answers, free_port
 from mcsvc.devstack.run import Run
 
@@ -31,6 +41,40 @@ class EmbeddedRedis:
         child = run.spawn("redis", [str(self.executable), *words])
         child.wait_ready(lambda: answers(self.port), timeout_s=self.timeout_s, stop=run.stop)
         return {"REDIS_HOST": LOOPBACK, "REDIS_PORT": str(self.port)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRedis:
+    """The Redis of REDIS_HOST. The service would go on without it, and nobody would notice: so it must answer."""
+
+    name: str = "redis"
+    title: str = "Redis"
+    needs: tuple[str, ...] = ()
+    timeout_s: float = 5
+
+    def start(self, run: Run, given: Environment) -> Environment:
+        """Check that it takes commands. Raises StackError with its own words."""
+        del run, given
+        named = {name: os.environ.get(name, "") for name in ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")}
+        host, port, password = named.values()
+        once = Retry(NoBackoff(), 0)
+        client = redis.Redis(
+            host=host, port=_port(port), password=password or None, socket_timeout=self.timeout_s, retry=once
+        )
+        try:
+            client.ping()
+        except redis.RedisError as error:
+            raise StackError(f"{self.title}: {unset('REDIS_HOST')} {host}:{port} says: {error}") from None
+        finally:
+            client.close()
+        return {name: value for name, value in named.items() if value}
+
+
+def _port(given: str) -> int:
+    try:
+        return whole_number(given or "6379", low=1, high=65_535)
+    except Malformed as error:
+        raise StackError(f"REDIS_PORT {error}") from None
 
 
 def redis_server() -> Path | None:

@@ -37,10 +37,14 @@ class Loop:
         """Do not wait for the next turn."""
         self._woken.set()
 
-    def stop(self, *, within: timedelta) -> bool:
-        """Take no further turn. True if the turn under way ended in time."""
+    def ask_to_stop(self) -> None:
+        """Take no further turn; returns at once."""
         self._stopping.set()
         self._woken.set()
+
+    def stop(self, *, within: timedelta) -> bool:
+        """Take no further turn. True if the turn under way ended in time."""
+        self.ask_to_stop()
         if self._thread.ident is not None:
             self._thread.join(within.total_seconds())
         return not self._thread.is_alive()

@@ -2,6 +2,7 @@
 
 Servers first, so that probes are answered while the database is waited for; then what makes and runs jobs. The end
 goes the other way: not ready, no new work, runs finished or handed back, events sent, offsets committed, then closed.
+Each stage of the end has its share of one countdown; what has not ended by then is left behind (`mcsvc/ending.py`).
 """
 
 from __future__ import annotations
@@ -9,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Event
 
 from mcsvc.domain.errors import Retryable
+from mcsvc.ending import Countdown, together, unless
 from mcsvc.entrypoints.grpc.server import GrpcServer
 from mcsvc.entrypoints.http.server import HttpServer
 from mcsvc.entrypoints.kafka_consumer import AssessmentConsumer
@@ -26,8 +28,8 @@ _log = get_logger(__name__)
 _POLL = timedelta(milliseconds=500)
 _CONSUMER_GAP = timedelta(milliseconds=20)
 _DATABASE_RETRY_S = 0.5
-_GRPC_GRACE = timedelta(seconds=5)
-_JOIN = timedelta(seconds=10)
+_WORK_OVER, _SERVERS_DOWN = 0.8, 0.9  # of the time a stop may take: when each stage is to be over
+_CALLS_OVER = 0.25  # the same for the gRPC calls under way
 
 
 class NotStarted(Exception):
@@ -36,10 +38,14 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceSettings:
-    """`prepare` makes the database ready or raises Retryable; it is tried again for `startup_timeout`."""
+    """`prepare` makes the database ready or raises Retryable; it is tried again for `startup_timeout`.
+
+    `ending` is the time a stop may take; it starts with the stop.
+    """
 
     prepare: Callable[[], None]
     startup_timeout: timedelta
+    ending: Countdown
     monitor_interval: timedelta
 
 
@@ -65,6 +71,7 @@ class Service:
         self._watching = Loop("monitor", self._look, every=settings.monitor_interval)
         self._consuming = Loop("consumer", lambda: parts.consumer.run_once(wait=_POLL), every=_CONSUMER_GAP)
         self._working = False
+        self._ending = settings.ending
         parts.monitor.listen(lambda ready: parts.grpc.set_ready(ready=ready))
 
     def run(self, stop: Event) -> None:
@@ -87,8 +94,8 @@ class Service:
         parts.worker.start()
         self._consuming.start()
         parts.scheduler.start()
-        parts.monitor.run_once()
-        _log.info("service_started", grpc_port=parts.grpc.port, http_port=parts.http.port)
+        if unless(stop, parts.monitor.run_once):
+            _log.info("service_started", grpc_port=parts.grpc.port, http_port=parts.http.port)
 
     def _database_ready(self, stop: Event) -> bool:
         """True once the database can be used, False if `stop` was set before. Raises NotStarted."""
@@ -96,7 +103,7 @@ class Service:
         give_up_at = clock.monotonic() + self._settings.startup_timeout.total_seconds()
         while not stop.is_set():
             try:
-                self._settings.prepare()
+                return unless(stop, self._settings.prepare)
             except Retryable as error:
                 if clock.monotonic() >= give_up_at:
                     waited_s = self._settings.startup_timeout.total_seconds()
@@ -105,8 +112,6 @@ class Service:
                     "database_awaited", error=str(error), seconds_left=round(give_up_at - clock.monotonic(), 1)
                 )
                 stop.wait(_DATABASE_RETRY_S)
-            else:
-                return True
         return False
 
     def _look(self) -> bool:
@@ -114,38 +119,38 @@ class Service:
         return False
 
     def _stop(self) -> None:
+        parts, ending = self._parts, self._ending.start()
         _log.info("service_stopping")
-        parts = self._parts
         parts.monitor.drain()
-        parts.scheduler.ask_to_stop()
-        _together(self._stop_consumer, self._stop_worker, self._stop_grpc)
-        self._watching.stop(within=_JOIN)
-        parts.http.ask_to_stop()
-        parts.http.join(_JOIN)
+        self._watching.ask_to_stop()  # and nobody waits for it: a ping may take longer than all the rest
+        work = {
+            "scheduler": parts.scheduler.ask_to_stop,
+            "consumer": self._stop_consumer,
+            "worker": self._stop_worker,
+            "grpc": self._stop_grpc,
+        }
+        together(work, within=ending.left(until=_WORK_OVER))
+        together({"http": self._stop_http}, within=ending.left(until=_SERVERS_DOWN))
         _log.info("service_stopped")
 
     def _stop_consumer(self) -> None:
-        """Closing the consumer commits what is done; a reader that does not end is left, and its offsets with it."""
-        if self._consuming.stop(within=_JOIN):
+        """Closing the consumer commits what is done.
+
+        It waits for a broker that is away, and for a rebalance to be over. A consumer that does not end in time is left
+        behind, and its offsets with it: its last messages are read again, and their keys make that harmless.
+        """
+        if self._consuming.stop(within=self._ending.left(until=_WORK_OVER)):
             self._parts.consumer.close()
-        else:
-            _log.warning(
-                "consumer_left_behind", remedy="Its last messages are read again; their keys make that harmless."
-            )
 
     def _stop_worker(self) -> None:
         if self._working:
             self._parts.worker.stop()
 
     def _stop_grpc(self) -> None:
-        self._parts.grpc.stop(_GRPC_GRACE).wait((_GRPC_GRACE + _JOIN).total_seconds())
+        grace = self._ending.left(until=_CALLS_OVER)
+        self._parts.grpc.stop(grace).wait(self._ending.left(until=_WORK_OVER).total_seconds())
         self._parts.grpc.close()
 
-
-def _together(*steps: Callable[[], None]) -> None:
-    """All steps at the same time; returns when all are done."""
-    threads = [Thread(target=step, name=f"stop-{step.__name__}", daemon=True) for step in steps]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    def _stop_http(self) -> None:
+        self._parts.http.ask_to_stop()
+        self._parts.http.join(self._ending.left(until=_SERVERS_DOWN))

@@ -14,6 +14,7 @@ from threading import Condition, Event, Thread
 from typing import final
 
 from mcsvc.domain.job import Job, OwnerId, Term, term_of
+from mcsvc.ending import Countdown
 from mcsvc.entrypoints.lease_keeper import LeaseKeeper
 from mcsvc.entrypoints.loop import Loop
 from mcsvc.ports.job_store import JobStore
@@ -25,7 +26,8 @@ _log = logging.getLogger("mcsvc.jobs")
 class WorkerSettings:
     """`threads` jobs run at once. `lease` must be many times `renew_every`.
 
-    On stop, runs have `grace` to finish, then `halt_within` to halt and be handed back.
+    On stop, runs have `grace` to finish, then `halt_within` to halt and be handed back, and as long again have the
+    renewals, rescues and sendings under way.
     """
 
     threads: int = 2
@@ -102,17 +104,23 @@ class WorkerPool:
 
         True if no run was left behind; one that is left behind is rescued elsewhere when its lease is over.
         """
-        settings = self._settings
-        self._claims.stop(within=settings.halt_within)
-        if not self.wait_idle(within=settings.grace):
+        grace = Countdown(self._settings.grace).start()
+        if not (self._claims.stop(within=grace.left()) and self.wait_idle(within=grace.left())):
             self._stopping.set()
             self._keeper.halt_all()
-        idle = self.wait_idle(within=settings.halt_within)
-        for loop in (self._rescues, self._renewals, self._sendings):
-            loop.stop(within=settings.halt_within)
-        self._send_the_rest()
+        idle = self.wait_idle(within=self._settings.halt_within)
+        if self._stop_loops():
+            self._send_the_rest()
         _log.info("worker_stopped", extra={"owner": str(self.owner), "left_behind": self.running()})
         return idle
+
+    def _stop_loops(self) -> bool:
+        """True if sending is over, so that what is still owed can be sent from here."""
+        loops = (self._rescues, self._renewals, self._sendings)
+        for loop in loops:
+            loop.ask_to_stop()
+        countdown = Countdown(self._settings.halt_within).start()
+        return [loop.stop(within=countdown.left()) for loop in loops][-1]
 
     def _begin(self, job: Job) -> None:
         term = term_of(job)

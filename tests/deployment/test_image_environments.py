@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -18,11 +17,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def uv(*arguments: str | Path) -> str:
-    """Run uv, from the environment of the tests or from the PATH."""
-    beside = Path(sys.prefix) / "uv/bin/uv"
-    program = beside if beside.exists() else shutil.which("uv")
-    assert program is not None, "uv is not installed: run `make setup`."
-    return run(program, *arguments)
+    """Run uv as the set-up does: from the index, and with the certificates, that pip is configured to use."""
+    return run("sh", ROOT / "scripts/setup.sh", "uv", *arguments)
 
 
 def run(*command: str | Path, cwd: Path = ROOT) -> str:

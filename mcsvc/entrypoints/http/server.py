@@ -13,9 +13,12 @@ from starlette.applications import Starlette
 
 @final
 class HttpServer:
-    """The port is taken at once, so that a port in use stops the start."""
+    """The port is taken at once, so that a port in use stops the start.
 
-    def __init__(self, app: Starlette, *, host: str, port: int) -> None:
+    `grace` is what open requests have to end once the server is asked to stop.
+    """
+
+    def __init__(self, app: Starlette, *, host: str, port: int, grace: timedelta = timedelta(seconds=5)) -> None:
         self._socket = socket.create_server((host, port), family=_family(host), backlog=512)
         self.port: int = self._socket.getsockname()[1]
         config = uvicorn.Config(
@@ -25,7 +28,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            timeout_graceful_shutdown=5,
+            timeout_graceful_shutdown=grace.total_seconds(),  # type: ignore[arg-type]  # it takes fractions as well
         )
         self._server = uvicorn.Server(config)
         self._thread = Thread(target=self._server.run, args=([self._socket],), name="http", daemon=True)

@@ -19,38 +19,15 @@ from google.protobuf.message_factory import GetMessageClass
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from mcsvc.adapters.memory.simulator import Hang
-from tests.broker import headers_of, make_topics, read, send
+from tests.broker import headers_of, read, send
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.postgres_server import PostgresServer
 from tests.scripted_engine import ScriptedEngine, serving
-from tests.service_process import ServiceProcess, core_service, environ, service_process
+from tests.service_process import COMPLETED, ServiceProcess, World, service_process, service_world
 
 pytestmark = pytest.mark.stack
-COMPLETED = "montecarlo.simulation-completed"
 SERVICE = "montecarlo.v1.SimulationService"
 WAIT_S = 40.0
-
-
-@dataclass(kw_only=True)
-class World:
-    """What the service is surrounded by."""
-
-    postgres: PostgresServer
-    brokers: str
-    engine: ScriptedEngine
-    core_url: str
-    engine_port: int
-
-    def environ(self, database: str, topic: str) -> dict[str, str]:
-        """The configuration of a service of its own."""
-        make_topics(self.brokers, [topic, f"{topic}.dlq", COMPLETED, "montecarlo.simulation-failed"])
-        return environ(
-            database_url=self.postgres.url(database),
-            brokers=self.brokers,
-            engine_port=self.engine_port,
-            core_url=self.core_url,
-            topic=topic,
-        )
 
 
 @dataclass(kw_only=True)
@@ -91,9 +68,8 @@ class Running:
 @pytest.fixture(scope="module")
 def world(postgres_server: PostgresServer, kafka_brokers: str) -> Iterator[World]:
     """PostgreSQL, broker, Core Service and engine."""
-    engine = ScriptedEngine()
-    with core_service() as core_url, serving(engine) as port:
-        yield World(postgres=postgres_server, brokers=kafka_brokers, engine=engine, core_url=core_url, engine_port=port)
+    with service_world(postgres_server, kafka_brokers) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -224,7 +200,7 @@ def test_sigterm_hands_the_running_job_back_and_exits_in_order(world: World) -> 
     engine = ScriptedEngine(scripts=[[100, hang]])  # of its own: jobs of the other service must not take its script
     with ExitStack() as stack:
         port = stack.enter_context(serving(engine))
-        changed = {"MCSVC_SHUTDOWN_TIMEOUT_S": "2", "RAY_SERVE_URL": f"127.0.0.1:{port}"}
+        changed = {"MCSVC_SHUTDOWN_TIMEOUT_S": "4", "RAY_SERVE_URL": f"127.0.0.1:{port}"}
         service = stack.enter_context(service_process(world.environ(database, topic) | changed))
         started = service.wait_for("service_started")
         with httpx.Client(base_url=f"http://127.0.0.1:{started['http_port']}", timeout=WAIT_S) as http:

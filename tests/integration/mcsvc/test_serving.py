@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import signal
 from collections.abc import Mapping
 from dataclasses import replace
 from types import SimpleNamespace
@@ -31,8 +30,9 @@ def contained(monkeypatch: pytest.MonkeyPatch) -> None:
     def set_up(config: Config, environ: Mapping[str, str]) -> Telemetry:
         return replace(telemetry.set_up(config, environ), make_global=lambda: None)
 
-    quiet = SimpleNamespace(signal=lambda *_: None, SIGTERM=signal.SIGTERM, SIGINT=signal.SIGINT)
-    monkeypatch.setattr(serving, "signal", quiet)
+    monkeypatch.setattr("mcsvc.__main__.set_on_signal", lambda _: None)
+    for name in ("leave_after", "leave"):
+        monkeypatch.setattr(serving, name, lambda *_: None)
     monkeypatch.setattr(serving, "telemetry", SimpleNamespace(set_up=set_up))
     monkeypatch.setattr(serving, "logs", SimpleNamespace(**vars(logs) | {"configure": lambda _: None}))
 

@@ -8,15 +8,18 @@ import io
 import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer
 from rich.console import Console
 
 from mcsvc.cli import arguments, kafka, register, running, stack_view
-from mcsvc.cli.devstack import guide
+from mcsvc.cli.guide import guide
 from mcsvc.cli.publish import new_event
 from mcsvc.cli.running import CliError, Interrupted
 from mcsvc.devstack import stack
@@ -26,6 +29,7 @@ from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.run import Run
 from mcsvc.devstack.stack import Stack
 from montecarlo.v1.events_pb2 import SimulationCompletedEvent, SimulationFailedEvent
+from tests.broker import running_broker
 
 
 class Fake:
@@ -73,6 +77,7 @@ def test_each_part_is_shown_when_it_is_ready(console: Console, parts: list[Fake]
 
 def test_a_password_is_not_shown() -> None:
     assert stack_view.where({"DATABASE_URL": "postgresql://u:secret@127.0.0.1:5432/db"}) == "127.0.0.1:5432/db"
+    assert stack_view.where({"DATABASE_URL": "postgresql:///db?password=secret"}) == "postgresql:///db"
 
 
 def test_a_missing_redis_is_told_with_the_reason(console: Console, parts: list[Fake]) -> None:
@@ -151,24 +156,36 @@ def test_what_is_no_whole_number_is_refused_with_an_example(given: str) -> None:
         arguments.whole_number(given)
 
 
-def test_the_guide_names_the_addresses_of_this_stack() -> None:
-    environment = {"GRPC_PORT": "50061", "PORT": "3003", "KAFKA_BROKERS": "127.0.0.1:1234"}
+@pytest.fixture
+def guide_lines() -> list[str]:
+    """What is told of a stack on these ports, whose brokers were named in a list with a space."""
+    environment = {"GRPC_PORT": "50061", "PORT": "3003", "KAFKA_BROKERS": "127.0.0.1:1234, other:9092"}
     run = Run()
     try:
-        lines = guide(Stack(run=run, environment=environment, startup_s=1.0), "asm-1", "acc-1")
+        return guide(Stack(run=run, environment=environment, startup_s=1.0), "asm-1", "acc-1")
     finally:
         run.close()
-    calls = [line for line in lines if line.startswith("grpcurl")]
+
+
+def test_the_guide_names_the_addresses_of_this_stack(guide_lines: list[str]) -> None:
+    calls = [line for line in guide_lines if "grpcurl" in line]
     assert all("127.0.0.1:50061" in line for line in calls)
-    assert {line.rpartition("/")[2] for line in calls if "SimulationService/" in line} == {
+    assert {match[1] for line in calls if (match := re.search(r"SimulationService/(\w+)", line))} == {
         "TriggerSimulation",
         "GetSimulation",
         "ListSimulations",
         "WatchSimulation",
         "CancelSimulation",
     }
-    assert "curl http://127.0.0.1:3003/health" in lines
-    assert any("KAFKA_BROKERS=127.0.0.1:1234" in line for line in lines)
+    assert "curl -sS http://127.0.0.1:3003/health" in guide_lines
+
+
+def test_the_guide_makes_the_command_known_to_a_shell(guide_lines: list[str]) -> None:
+    [export] = [line for line in guide_lines if line.startswith("export")]
+    shell = ["/bin/sh", "-c", f'{export}; echo "$MCSVC_SERVER"; echo "$KAFKA_BROKERS"; command -v mcsvc']
+    told = subprocess.run(shell, capture_output=True, text=True, check=True).stdout
+    assert told.splitlines()[:2] == ["127.0.0.1:50061", "127.0.0.1:1234, other:9092"]
+    assert Path(told.splitlines()[2]).is_file()
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +224,27 @@ def test_a_failure_event_is_told_with_its_reason(brokers: str, outcomes: kafka.O
     kafka.send(brokers, kafka.FAILED, "asm-2", failed)
     with pytest.raises(CliError, match="SUBJECT_NOT_FOUND: No assessment asm-2"):
         outcomes.wait_for("asm-2", timeout_s=20, check=lambda: None)
+
+
+def test_the_first_event_of_a_topic_is_found_though_there_was_no_such_topic_before(tmp_path: Path) -> None:
+    with running_broker(tmp_path) as fresh:
+        reader = kafka.Outcomes(fresh)
+        kafka.send(fresh, kafka.COMPLETED, "asm-4", SimulationCompletedEvent(assessment_id="asm-4", simulation_id="s"))
+        assert reader.wait_for("asm-4", timeout_s=20, check=lambda: None).simulation_id == "s"
+        reader.close()
+
+
+def test_brokers_that_make_no_topic_are_told_of_the_one_that_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asks_for_none(settings: dict[str, Any]) -> Consumer:
+        return Consumer(settings | {"allow.auto.create.topics": False})
+
+    monkeypatch.setattr("mcsvc.cli.kafka.Consumer", asks_for_none)
+    monkeypatch.setattr("mcsvc.cli.kafka.TIMEOUT_S", 1)
+    missing = re.escape(f"has no topic {kafka.COMPLETED} and makes none when asked for it. Create it.")
+    with running_broker(tmp_path) as fresh, pytest.raises(CliError, match=missing):
+        kafka.Outcomes(fresh)
 
 
 def test_waiting_for_an_event_ends_when_a_part_has_ended(outcomes: kafka.Outcomes, tmp_path: Path) -> None:

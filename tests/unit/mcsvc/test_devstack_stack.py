@@ -6,26 +6,31 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Barrier
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
 from confluent_kafka.admin import AdminClient
+from redis import Redis
 
 from mcsvc.devstack import catalogue, ports, postgres, stack
 from mcsvc.devstack.broker import TOPICS, EmbeddedBroker
 from mcsvc.devstack.core import SampleCoreService
 from mcsvc.devstack.engine import LocalEngine
 from mcsvc.devstack.errors import StackError
-from mcsvc.devstack.parts import Environment, External
+from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.postgres import EmbeddedPostgres
 from mcsvc.devstack.redis import EmbeddedRedis, redis_server
 from mcsvc.devstack.run import Run
 
-NAMES = ("DATABASE_URL", "KAFKA_BROKERS", "RAY_SERVE_URL", "CORE_SERVICE_URL", "REDIS_HOST", "REDIS_PORT")
+NAMES = (
+    "DATABASE_URL", "KAFKA_BROKERS", "RAY_SERVE_URL", "CORE_SERVICE_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -121,33 +126,117 @@ def test_without_named_servers_every_part_is_embedded() -> None:
     assert set(chosen["service"].needs) == set(chosen) - {"engine", "service"}
 
 
+@contextmanager
+def named(part: str) -> Iterator[Mapping[str, str]]:
+    """What the server that the environment names for a part is handed on as; it has started nothing."""
+    [chosen] = [each for each in catalogue.parts(grpc_port=1, http_port=2) if each.name == part]
+    with stack.running([chosen], ignore) as running:
+        assert running.run.children == []
+        yield running.environment
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "part"),
     [
-        ("DATABASE_URL", "postgresql://u@127.0.0.1:{port}/db", "postgres"),
         ("KAFKA_BROKERS", "127.0.0.1:{port},other:9092", "broker"),
+        ("KAFKA_BROKERS", "127.0.0.1:1, 127.0.0.1:{port}", "broker"),
         ("RAY_SERVE_URL", "grpc://127.0.0.1:{port}", "engine"),
+        ("RAY_SERVE_URL", "127.0.0.1:{port}", "engine"),
         ("CORE_SERVICE_URL", "http://127.0.0.1:{port}/core", "core-service"),
-        ("REDIS_HOST", "127.0.0.1", "redis"),
     ],
 )
 def test_a_named_server_takes_the_place_of_the_embedded_one(
     monkeypatch: pytest.MonkeyPatch, variable: str, value: str, part: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        monkeypatch.setenv(variable, value.format(port=port))
-        monkeypatch.setenv("REDIS_PORT", str(port))
-        chosen = {each.name: each for each in catalogue.parts(grpc_port=1, http_port=2)}
-        assert isinstance(chosen[part], External)
-        with stack.running([chosen[part]], ignore) as running:
-            assert running.environment[variable] == value.format(port=port)
+        address = value.format(port=server.getsockname()[1])
+        monkeypatch.setenv(variable, address)
+        with named(part) as environment:
+            assert environment == {variable: address}
 
 
 def test_a_named_server_that_does_not_answer_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BROKERS", f"127.0.0.1:{ports.free_port()}")
-    part = External(name="broker", title="Kafka", variables=("KAFKA_BROKERS",), default_port=9092)
-    with pytest.raises(StackError, match="Correct KAFKA_BROKERS, or unset it"), stack.running([part], ignore):
+    with pytest.raises(StackError, match="Correct KAFKA_BROKERS, or unset it"), named("broker"):
+        pass
+
+
+def test_an_https_address_without_a_port_means_that_of_https(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, str]] = []
+
+    def note(port: int, host: str, *, timeout_s: float) -> bool:
+        asked.append((port, host))
+        return True
+
+    monkeypatch.setattr("mcsvc.devstack.parts.answers", note)
+    monkeypatch.setenv("CORE_SERVICE_URL", "https://core.example.com/v2")
+    with named("core-service"):
+        assert asked == [(443, "core.example.com")]
+
+
+def test_a_named_database_takes_the_place_of_the_embedded_one(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    parts = urlsplit(database_url)
+    spelt = f"postgresql://{parts.path}?host={parts.hostname}&port={parts.port}&user={parts.username}"
+    for url in (database_url, f"{spelt}&password={parts.password}"):
+        monkeypatch.setenv("DATABASE_URL", url)
+        with named("postgres") as environment:
+            assert environment == {"DATABASE_URL": url}
+
+
+def test_a_named_database_that_lets_nobody_in_is_an_error_in_its_own_words(
+    monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{database_url}_of_another_name")
+    with (
+        pytest.raises(StackError, match=r'Correct DATABASE_URL, or unset it .*_name" does not exist'),
+        named("postgres"),
+    ):
+        pass
+
+
+def test_a_malformed_address_of_a_database_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@[::1/name")
+    with pytest.raises(StackError, match="no connection URI") as caught, named("postgres"):
+        pass
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def redis_of_another(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A Redis that somebody else runs, and its address in the environment."""
+    executable = redis_server()
+    if executable is None:
+        pytest.skip("no redis-server for this Python: install one, or use Python 3.11 or 3.12")
+    with stack.running([EmbeddedRedis(executable=executable)], ignore) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        yield
+
+
+@pytest.mark.usefixtures("redis_of_another")
+def test_a_named_redis_takes_the_place_of_the_embedded_one() -> None:
+    with named("redis") as environment:
+        assert environment == {name: os.environ[name] for name in ("REDIS_HOST", "REDIS_PORT")}
+
+
+@pytest.mark.usefixtures("redis_of_another")
+def test_a_named_redis_that_refuses_the_password_is_an_error_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Redis(host="127.0.0.1", port=int(os.environ["REDIS_PORT"])) as client:
+        client.config_set("requirepass", "hush")
+    monkeypatch.setenv("REDIS_PASSWORD", "guess")
+    with pytest.raises(StackError, match=r"Correct REDIS_HOST, or unset it .*password"), named("redis"):
+        pass
+    monkeypatch.setenv("REDIS_PASSWORD", "hush")
+    with named("redis") as environment:
+        assert environment["REDIS_PASSWORD"] == "hush"
+
+
+def test_a_port_of_redis_that_is_none_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REDIS_HOST", "127.0.0.1")
+    monkeypatch.setenv("REDIS_PORT", "99999")
+    with pytest.raises(StackError, match=r"REDIS_PORT .* whole number from 1 to 65535"), named("redis"):
         pass
 
 

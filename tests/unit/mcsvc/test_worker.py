@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Event
+from threading import Event, Semaphore
 
 import pytest
 
@@ -21,6 +21,7 @@ from mcsvc.app.run_job import RunJob
 from mcsvc.app.run_policy import RunPolicy
 from mcsvc.domain.errors import StoreUnavailable
 from mcsvc.domain.job import Job, State, term_of
+from mcsvc.ending import together
 from mcsvc.entrypoints.lease_keeper import LeaseKeeper
 from mcsvc.entrypoints.loop import Loop
 from mcsvc.entrypoints.worker import WorkerPool, WorkerSettings
@@ -158,6 +159,32 @@ def test_a_run_left_behind_is_reported() -> None:
     assert not pool.stop()
     freed.set()
     assert pool.wait_idle(within=WAIT)
+
+
+def test_a_sending_that_does_not_end_is_left_behind_and_not_begun_again() -> None:
+    begun, never = Semaphore(0), Event()
+
+    def relay() -> int:
+        begun.release()
+        never.wait()
+        return 0
+
+    works = Works()
+    pool = WorkerPool(
+        store=works.store,
+        lease_store=works.store,
+        run_job=lambda job, halt, stopping: None,
+        rescue=lambda: 0,
+        relay=relay,
+        settings=replace(QUICK, halt_within=TICK),
+    )
+    pool.start()
+    assert begun.acquire(timeout=WAIT.total_seconds())
+    try:
+        assert together({"pool": pool.stop}, within=WAIT), "the stop waits for the sending"
+        assert not begun.acquire(blocking=False), "another sending was begun"
+    finally:
+        never.set()
 
 
 def test_a_dead_workers_job_is_rescued_and_finished_by_another() -> None:
