@@ -125,6 +125,14 @@ def _named(fields: Mapping[str, Any], tree: object, place: str) -> dict[str, obj
 
 
 def _value(field: FieldDescriptor, value: object, place: str) -> object:
+    if not field.is_repeated:
+        return _one(field, value, place)
+    if not isinstance(value, list):
+        raise InvalidFile(place, "must be a list")
+    return [_one(field, each, f"{place}[{index}]") for index, each in enumerate(value)]
+
+
+def _one(field: FieldDescriptor, value: object, place: str) -> object:
     if field.message_type is not None:
         return _named(field.message_type.fields_by_name, value, place)
     if field.enum_type is not None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
 from montecarlo.v1.result_pb2 import Warning as Caveat
+from simulator import precision
+from simulator.diagnostics import Diagnostics
 from simulator.history import History
-from simulator.spec import Rules
+from simulator.planning import Plan
+from simulator.spec import DrawdownKind, Rules
 from simulator.tally import Outcome, Tally
 
 MIN_TRADES: Final = 60
@@ -18,52 +23,180 @@ MIN_PATHS: Final = 1_000
 MIN_EVENTS: Final = 100
 """Fewer events leave a relative standard error of a probability above 10%."""
 
+MIN_EFFECTIVE: Final = 30
+"""Fewer independent trades do not fix a mean."""
 
-def caveats(history: History, rules: Rules, tally: Tally) -> list[Caveat]:
+MIN_HISTORIES: Final = 200
+"""With fewer resampled histories, less than five are beyond either end of a 95% interval."""
+
+LARGEST_DRIFT_Z: Final = 3.0
+"""Chance alone reaches it in about 0.3% of long histories without drift, in 2% of 60 dependent trades."""
+
+OLDEST: Final = timedelta(days=30)
+
+
+class Code(StrEnum):
+    """What there is to warn of. The values are the contract's."""
+
+    SHORT_HISTORY = "SHORT_HISTORY"
+    LOW_EFFECTIVE_SAMPLE_SIZE = "LOW_EFFECTIVE_SAMPLE_SIZE"
+    DRIFT = "DRIFT"
+    STALE_HISTORY = "STALE_HISTORY"
+    ONE_TRADE_DOMINATES = "ONE_TRADE_DOMINATES"
+    NO_LOSING_TRADE = "NO_LOSING_TRADE"
+    NO_VARIATION = "NO_VARIATION"
+    TRADE_EXCEEDS_ACCOUNT = "TRADE_EXCEEDS_ACCOUNT"
+    DUPLICATE_TRADES = "DUPLICATE_TRADES"
+    EXCURSIONS_MISSING = "EXCURSIONS_MISSING"
+    FEW_PATHS = "FEW_PATHS"
+    FEW_BREACHES = "FEW_BREACHES"
+    FEW_PASSES = "FEW_PASSES"
+    FEW_HISTORIES = "FEW_HISTORIES"
+    PRECISION_NOT_REACHED = "PRECISION_NOT_REACHED"
+
+
+def caveats(plan: Plan, tally: Tally, diagnostics: Diagnostics) -> list[Caveat]:
     """The warnings of a result, those of the history first."""
-    return [*_of_history(history), *_of_paths(rules, tally)]
+    return [
+        *_of_size(plan.history, diagnostics),
+        *_of_time(diagnostics),
+        *_of_trades(plan.history),
+        *_of_data(plan.history, plan.spec.rules),
+        *_of_excursions(plan, diagnostics),
+        *_of_paths(plan.spec.rules, tally),
+        *_of_effort(plan, tally),
+    ]
 
 
-def _of_history(history: History) -> Iterator[Caveat]:
+def _of_size(history: History, diagnostics: Diagnostics) -> Iterator[Caveat]:
     if history.trades < MIN_TRADES or history.days < MIN_DAYS:
-        yield Caveat(
-            code="SHORT_HISTORY",
-            message=f"The history holds {history.trades} trades on {history.days} days, less than {MIN_TRADES} trades "
+        yield _caveat(
+            Code.SHORT_HISTORY,
+            f"The history holds {history.trades} trades on {history.days} days, less than {MIN_TRADES} trades "
             f"or {MIN_DAYS} days. The intervals show sampling error only, not what so short a history cannot tell: "
-            "take the figures as a rough guide and simulate again with more trades.",
+            "take the figures as a rough guide, ask for estimation risk, and simulate again with more trades.",
         )
+    elif diagnostics.effective_sample_size < MIN_EFFECTIVE:
+        yield _caveat(
+            Code.LOW_EFFECTIVE_SAMPLE_SIZE,
+            f"The {history.trades} trades depend on each other so much that they tell no more about the mean than "
+            f"{diagnostics.effective_sample_size:.0f} independent ones: read the figures as those of a short history, "
+            "and ask for estimation risk.",
+        )
+
+
+def _of_time(diagnostics: Diagnostics) -> Iterator[Caveat]:
+    if abs(diagnostics.drift_z) >= LARGEST_DRIFT_Z:
+        way = "more" if diagnostics.drift_z > 0 else "less"
+        yield _caveat(
+            Code.DRIFT,
+            f"The later half of the history made {way} a trade than the earlier half, by "
+            f"{abs(diagnostics.drift_z):.1f} standard errors. The simulated futures "
+            "mix both: simulate the later half alone and compare.",
+        )
+    if diagnostics.age is not None and diagnostics.age > OLDEST:
+        yield _caveat(
+            Code.STALE_HISTORY,
+            f"The latest trade was closed {diagnostics.age.days} days before the present. The trader may no longer "
+            "trade like this: fetch newer trades, or find out why there are none.",
+        )
+
+
+def _of_trades(history: History) -> Iterator[Caveat]:
     total, best = int(history.pnl_minor.sum(dtype="int64")), int(history.pnl_minor.max())
     if total > 0 and best * 2 > total:
-        yield Caveat(
-            code="ONE_TRADE_DOMINATES",
-            message=f"One trade made {best / total:.0%} of the total profit. Without it the figures may turn: "
+        yield _caveat(
+            Code.ONE_TRADE_DOMINATES,
+            f"One trade made {best / total:.0%} of the total profit. Without it the figures may turn: "
             "simulate again with that trade left out and compare.",
         )
     if int(history.pnl_minor.min()) >= 0:
-        yield Caveat(
-            code="NO_LOSING_TRADE",
-            message="No trade of the history lost money, so no simulated path can fall. The risk is not zero but "
+        yield _caveat(
+            Code.NO_LOSING_TRADE,
+            "No trade of the history lost money, so no simulated path can fall. The risk is not zero but "
             "unseen: do not rely on the breach and tail figures.",
+        )
+
+
+def _of_data(history: History, rules: Rules) -> Iterator[Caveat]:
+    """What is odd in the trades as data, and may be a mistake."""
+    if history.pnl_minor.min() == history.pnl_minor.max():
+        yield _caveat(
+            Code.NO_VARIATION,
+            "All trades of the history have the same P&L, so all simulated paths are alike and nothing is known of the "
+            "risk: check the data, or simulate with a history that varies.",
+        )
+    largest = int(abs(history.pnl_minor.astype("int64")).max())
+    if largest >= rules.starting_balance_minor:
+        yield _caveat(
+            Code.TRADE_EXCEEDS_ACCOUNT,
+            "A trade of the history made or lost as much as the starting balance or more: check that trades and rules "
+            "are in the same currency and unit.",
+        )
+    if history.duplicates:
+        yield _caveat(
+            Code.DUPLICATE_TRADES,
+            f"{history.duplicates} trades equal another one in time, P&L, MAE and MFE. They were simulated as trades "
+            "of their own, as parts of one order may be: if they are copies, leave them out.",
+        )
+
+
+def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
+    """Where they were wanted and might have been used: some trades have them, or a floor trails them."""
+    rule = plan.spec.rules.max_drawdown
+    known = sum(trade.mae_minor is not None for trade in plan.spec.trades)
+    trails = rule is not None and rule.kind is DrawdownKind.TRAILING_INTRADAY
+    bounded = rule is not None or plan.spec.rules.daily_loss is not None
+    if plan.spec.settings.excursions and not diagnostics.intra_trade and bounded and (known or trails):
+        yield _caveat(
+            Code.EXCURSIONS_MISSING,
+            f"Breaches within a trade were not looked for: {known} of {len(plan.spec.trades)} trades have their MAE"
+            f"{', and a floor that trails open equity needs the MFE too' if trails else ''}, and the model must draw "
+            "trades of the history. The breach probabilities are too low: give MAE and MFE of every trade.",
         )
 
 
 def _of_paths(rules: Rules, tally: Tally) -> Iterator[Caveat]:
     if tally.paths < MIN_PATHS:
-        yield Caveat(
-            code="FEW_PATHS",
-            message=f"Only {tally.paths} paths were simulated, so tail figures have wide or open intervals: "
+        yield _caveat(
+            Code.FEW_PATHS,
+            f"Only {tally.paths} paths were simulated, so tail figures have wide or open intervals: "
             f"ask for at least {MIN_PATHS}.",
         )
     breaches = tally.outcomes[Outcome.BREACHED_MAX_DRAWDOWN] + tally.outcomes[Outcome.BREACHED_DAILY_LOSS]
     if (rules.max_drawdown or rules.daily_loss) and breaches < MIN_EVENTS:
-        yield _few("FEW_BREACHES", breaches, tally.paths, "breached")
-    if rules.target_minor is not None and tally.outcomes[Outcome.PASSED] < MIN_EVENTS:
-        yield _few("FEW_PASSES", tally.outcomes[Outcome.PASSED], tally.paths, "passed")
+        yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
+    if rules.steps[-1].target_minor is not None and tally.outcomes[Outcome.PASSED] < MIN_EVENTS:
+        yield _few(Code.FEW_PASSES, tally.outcomes[Outcome.PASSED], tally.paths, "passed")
 
 
-def _few(code: str, events: int, paths: int, what: str) -> Caveat:
-    return Caveat(
-        code=code,
-        message=f"Only {events} of {paths} paths {what}, so that probability and the days until it are known roughly: "
+def _of_effort(plan: Plan, tally: Tally) -> Iterator[Caveat]:
+    settings = plan.spec.settings
+    for target in settings.precision:
+        half = precision.half_width(target, tally)
+        if half > target.half_width:
+            needed = tally.paths * (half / target.half_width) ** 2
+            yield _caveat(
+                Code.PRECISION_NOT_REACHED,
+                f"The interval of {target.outcome} has a half-width of {half:.2g}, not {target.half_width:.2g}, as the "
+                f"{'time' if tally.paths < plan.paths else 'paths'} ran out: it takes about {needed:.2g} paths.",
+            )
+    risk = settings.estimation_risk
+    if risk is not None and risk.histories < MIN_HISTORIES:
+        yield _caveat(
+            Code.FEW_HISTORIES,
+            f"Estimation risk was taken from {risk.histories} resampled histories, so the ends of its intervals are "
+            f"rough: ask for at least {MIN_HISTORIES}.",
+        )
+
+
+def _few(code: Code, events: int, paths: int, what: str) -> Caveat:
+    return _caveat(
+        code,
+        f"Only {events} of {paths} paths {what}, so that probability and the days until it are known roughly: "
         "read the upper end of the interval, and ask for more paths if it matters.",
     )
+
+
+def _caveat(code: Code, message: str) -> Caveat:
+    return Caveat(code=code, message=message)

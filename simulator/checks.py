@@ -60,6 +60,25 @@ class Checks:
             return None
         return percent
 
+    def millionths(self, field: str, text: str, *, of_one: int) -> int | None:
+        """A share above zero and up to the whole, in millionths: `of_one` is 1 for a share and 100 for a percentage.
+
+        At most 4 decimals, so that it is exact. None if it is bad.
+        """
+        try:
+            share = parse_decimal(text)
+        except NotAnAmount as reason:
+            self.bad(field, str(reason))
+            return None
+        millionths = share * 1_000_000 / of_one
+        if not 0 < share <= of_one:
+            self.bad(field, f"{text} is out of range: give a number above 0 and up to {of_one}")
+            return None
+        if share != round(share, 4):
+            self.bad(field, f"{text} has more than 4 decimals: round it first")
+            return None
+        return int(millionths)
+
     def whole(self, field: str, value: int, low: int, high: int) -> int:
         """The number if it lies in the range, else `low`."""
         if low <= value <= high:

@@ -17,8 +17,9 @@ from rich.progress import Progress
 from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import SimulationResult
 from riskio import files, report
+from riskio import options as asked
 from riskio.files import InvalidFile
-from simulator import codec, compile_cache, engine, result
+from simulator import codec, compile_cache, crew, engine, result
 from simulator.errors import InvalidInput
 
 BAD_INPUT: Final = 2
@@ -26,6 +27,9 @@ MODELS: Final = {
     "iid": settings_pb2.RESAMPLING_MODEL_IID,
     "day": settings_pb2.RESAMPLING_MODEL_DAY,
     "stationary": settings_pb2.RESAMPLING_MODEL_STATIONARY,
+    "circular": settings_pb2.RESAMPLING_MODEL_CIRCULAR,
+    "normal": settings_pb2.RESAMPLING_MODEL_NORMAL,
+    "student-t": settings_pb2.RESAMPLING_MODEL_STUDENT_T,
 }
 EXAMPLE: Final = (
     "example: mcsim simulate --trades trades.csv --rules rules.yaml --paths 1000000 --horizon-days 60 --seed 7"
@@ -63,12 +67,12 @@ def simulate(options: argparse.Namespace) -> None:
         compile_cache.keep_in(options.compile_cache)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("simulating", total=plan.paths)
-        tally = engine.simulate(plan, lambda done, _: bar.update(task, completed=done))
-    found = result.build(plan, tally, time.perf_counter() - started)
+        found = crew.simulate(plan, lambda done, total: bar.update(task, completed=done, total=total))
+    answer = result.build(plan, found, time.perf_counter() - started)
     if options.format == "json":
-        print(as_json(found))
+        print(as_json(answer))
     else:
-        report.render(found, Console())
+        report.render(answer, Console())
 
 
 def as_json(found: SimulationResult) -> str:
@@ -87,6 +91,7 @@ def settings(options: argparse.Namespace) -> settings_pb2.SimulationSettings:
     )
     if options.seed is not None:
         found.seed = options.seed
+    asked.apply(options, found)
     return found
 
 
@@ -109,7 +114,10 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--paths", type=_between(1, 10**10), default=0, metavar="N", help="paths (default: 100000)")
+    command.add_argument(
+        "--paths", type=_between(1, 10**10), default=0, metavar="N",
+        help="paths (default: 100000, or 100000000 at the most with --precision or --time-budget)",
+    )  # fmt: skip
     command.add_argument(
         "--horizon-days", type=_between(1, 10_000), default=0, metavar="N",
         help="trading days to simulate (default: the time limit of the rules, else 60)",
@@ -125,11 +133,12 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="X",
-        help="mean block of stationary, in trades (default: chosen)",
+        help="block in trades: the mean of stationary, the length of circular (default: chosen)",
     )
     command.add_argument(
         "--seed", type=_between(0, 2**64 - 1), metavar="N", help="of the random numbers (default: from the input)"
     )
+    asked.add(command.add_argument_group("how far to go, and how sure to be"))
 
 
 def _between(low: int, high: int) -> Callable[[str], int]:

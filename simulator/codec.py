@@ -3,40 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-import math
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import datetime
 from operator import attrgetter
-from typing import Final
+from typing import Final, Literal
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from montecarlo.engine.v1 import engine_pb2
-from montecarlo.v1 import rules_pb2, settings_pb2, trade_pb2
+from montecarlo.v1 import trade_pb2
 from simulator.checks import Checks
+from simulator.codec_account import check_account, decode_account
 from simulator.codec_rules import decode_rules
+from simulator.codec_settings import decode_settings, decode_time
+from simulator.codec_uncertainty import check_scenarios, with_uncertainty
 from simulator.money import from_minor
 from simulator.spec import (
-    MAX_HORIZON_DAYS,
-    MAX_INDEX_SPREAD,
-    MAX_PATHS,
     MAX_TRADES,
-    MAX_TRADES_PER_DAY,
     REACH,
     Account,
-    BreachOperator,
-    Model,
     Rules,
-    Settings,
     Spec,
     Trade,
 )
 
-DEFAULT_PATHS: Final = 100_000
-
-_MODELS: Final[dict[int, Model]] = {
-    settings_pb2.RESAMPLING_MODEL_UNSPECIFIED: Model.STATIONARY,
-    settings_pb2.RESAMPLING_MODEL_IID: Model.IID,
-    settings_pb2.RESAMPLING_MODEL_DAY: Model.DAY,
-    settings_pb2.RESAMPLING_MODEL_STATIONARY: Model.STATIONARY,
-}
+_DECIDES_NO_PATH: Final[
+    tuple[Literal["paths", "scenarios", "precision", "time_budget_s", "estimation_risk", "rare_events", "as_of"], ...]
+] = ("paths", "scenarios", "precision", "time_budget_s", "estimation_risk", "rare_events", "as_of")
 
 
 def decode(message: engine_pb2.SimulateInput) -> Spec:
@@ -50,11 +43,20 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
         checks.bad("rules", "is missing: give at least rules.starting_balance")
         rules = Rules(starting_balance_minor=1)
     trades = _trades(checks, message, rules.minor_digits)
-    account = _account(checks, message, rules)
-    settings = _settings(checks, message.settings, len(trades))
+    start = rules.starting_balance_minor
+    account = Account(balance_minor=start, high_water_mark_minor=start)
+    if message.HasField("account"):
+        account = decode_account(checks, message.account, rules)
+    settings = decode_settings(checks, message.settings, len(trades), rules.minor_digits)
+    settings = with_uncertainty(checks, message.settings, settings, rules.minor_digits)
+    if settings.seed is None:
+        settings = replace(settings, seed=derived_seed(message))
+    _check_present(checks, message)
     checks.raise_if_any()
     spec = Spec(trades=trades, rules=rules, account=account, settings=settings)
-    _check_account(checks, spec)
+    check_account(checks, spec)
+    checks.raise_if_any()
+    check_scenarios(checks, spec, check_account)
     checks.raise_if_any()
     return spec
 
@@ -65,6 +67,19 @@ def digest(message: engine_pb2.SimulateInput) -> str:
     known.CopyFrom(message)
     known.DiscardUnknownFields()
     return hashlib.sha256(known.SerializeToString(deterministic=True)).hexdigest()
+
+
+def derived_seed(message: engine_pb2.SimulateInput) -> int:
+    """The seed of an input that names none: 64 bits of the digest of what decides a path.
+
+    How many paths there are, what is reported beside them and when the input was fetched do not decide a path. So the
+    same account has the same futures tomorrow, and those of a run that stopped early come again with so many paths.
+    """
+    what = engine_pb2.SimulateInput()
+    what.CopyFrom(message)
+    for name in _DECIDES_NO_PATH:
+        what.settings.ClearField(name)
+    return int(digest(what)[:16], 16)
 
 
 def _trades(checks: Checks, message: engine_pb2.SimulateInput, digits: int) -> tuple[Trade, ...]:
@@ -80,93 +95,49 @@ def _trades(checks: Checks, message: engine_pb2.SimulateInput, digits: int) -> t
 
 def _trade(checks: Checks, field: str, trade: trade_pb2.Trade, digits: int) -> Trade | None:
     closed_at = _closed_at(checks, field, trade)
-    pnl = checks.money(f"{field}.pnl", trade.pnl, digits)
-    if pnl is not None and abs(pnl) > REACH:
-        checks.bad(f"{field}.pnl", f"{trade.pnl} is too large: a trade may make or lose {from_minor(REACH, digits)}")
-    for name, sign in (("mae", -1), ("mfe", 1)):
-        text = getattr(trade, name)
-        amount = checks.money(f"{field}.{name}", text, digits) if text else None
-        if amount is not None and amount * sign < 0:
-            checks.bad(
-                f"{field}.{name}", f"{text} has the wrong sign: it is {'<' if sign < 0 else '>'}= 0 by definition"
-            )
+    pnl = _amount(checks, f"{field}.pnl", trade.pnl, digits)
+    mae = _amount(checks, f"{field}.mae", trade.mae, digits) if trade.mae else None
+    mfe = _amount(checks, f"{field}.mfe", trade.mfe, digits) if trade.mfe else None
+    if mae is not None and mae > 0:
+        checks.bad(f"{field}.mae", f"{trade.mae} has the wrong sign: it is <= 0 by definition")
+    if mfe is not None and mfe < 0:
+        checks.bad(f"{field}.mfe", f"{trade.mfe} has the wrong sign: it is >= 0 by definition")
     for name in ("commission", "quantity"):
         if text := getattr(trade, name):
             checks.number(f"{field}.{name}", text)
-    return None if closed_at is None or pnl is None else Trade(closed_at=closed_at, pnl_minor=pnl)
+    if closed_at is None or pnl is None:
+        return None
+    return Trade(closed_at=closed_at, pnl_minor=pnl, mae_minor=mae, mfe_minor=mfe)
+
+
+def _amount(checks: Checks, field: str, text: str, digits: int) -> int | None:
+    """An amount that a trade may make or lose; None if it is bad."""
+    minor = checks.money(field, text, digits)
+    if minor is not None and abs(minor) > REACH:
+        checks.bad(field, f"{text} is too large: a trade may make or lose {from_minor(REACH, digits)}")
+    return minor
 
 
 def _closed_at(checks: Checks, field: str, trade: trade_pb2.Trade) -> datetime | None:
     if not trade.HasField("closed_at"):
         checks.bad(f"{field}.closed_at", "is missing: give the time at which the trade was closed")
         return None
-    try:
-        return trade.closed_at.ToDatetime(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        checks.bad(f"{field}.closed_at", "is not a valid time: give one from year 1 to 9999")
-        return None
+    return decode_time(checks, f"{field}.closed_at", trade.closed_at)
 
 
-def _account(checks: Checks, message: engine_pb2.SimulateInput, rules: Rules) -> Account:
-    start = rules.starting_balance_minor
-    if not message.HasField("account"):
-        return Account(balance_minor=start, high_water_mark_minor=start)
-    state: rules_pb2.AccountState = message.account
-    balance = checks.money("account.balance", state.balance, rules.minor_digits) or 0
-    mark = max(balance, start)
-    if state.high_water_mark:
-        given = checks.money("account.high_water_mark", state.high_water_mark, rules.minor_digits)
-        mark = mark if given is None else given
-    return Account(
-        balance_minor=balance,
-        high_water_mark_minor=mark,
-        days_traded=checks.whole("account.days_traded", state.days_traded, 0, 2**31 - 1),
-        qualifying_days=checks.whole("account.qualifying_days", state.qualifying_days, 0, 2**31 - 1),
-    )
-
-
-def _check_account(checks: Checks, spec: Spec) -> None:
-    """An account that has ended already has no future to simulate."""
-    rules, account = spec.rules, spec.account
-    if account.high_water_mark_minor < account.balance_minor:
-        checks.bad(
-            "account.high_water_mark", "is below account.balance: give the highest balance so far, or leave it out"
-        )
-    limit = rules.time_limit_days
-    if limit is not None and account.days_traded >= limit:
-        checks.bad("account.days_traded", f"has used up rules.time_limit_days ({limit}): the account has expired")
-    floor = spec.present_floor_minor
-    if floor is None:
+def _check_present(checks: Checks, message: engine_pb2.SimulateInput) -> None:
+    """No trade was closed after the present, where that is given."""
+    if not message.settings.HasField("as_of"):
         return
-    room = account.balance_minor - floor
-    if room < 0 or (room == 0 and rules.breach is BreachOperator.AT_OR_BELOW):
-        shown = from_minor(floor, rules.minor_digits)
-        checks.bad("account.balance", f"is at or below the floor of the maximum drawdown ({shown}): it has breached"
-                   " already; check the balance, account.high_water_mark and rules.max_drawdown")  # fmt: skip
+    present = _instant(message.settings.as_of)
+    for index, trade in enumerate(message.trades):
+        if _instant(trade.closed_at) > present:
+            checks.bad(
+                f"trades[{index}].closed_at",
+                "is later than settings.as_of, the present: check its time zone, leave the trade out, or give a later"
+                " settings.as_of",
+            )
 
 
-def _settings(checks: Checks, settings: settings_pb2.SimulationSettings, trades: int) -> Settings:
-    model = checks.kind("settings.model", settings.model, _MODELS) or Model.STATIONARY
-    per_day = checks.whole("settings.trades_per_day", settings.trades_per_day, 0, MAX_TRADES_PER_DAY)
-    if model is Model.DAY and per_day:
-        checks.bad("settings.trades_per_day", "cannot be fixed for DAY, which plays whole days: leave it 0, or use IID")
-    return Settings(
-        paths=checks.whole("settings.paths", settings.paths, 0, MAX_PATHS) or DEFAULT_PATHS,
-        horizon_days=checks.whole("settings.horizon_days", settings.horizon_days, 0, MAX_HORIZON_DAYS) or None,
-        model=model,
-        trades_per_day=per_day or None,
-        block_length=_block_length(checks, settings.block_length, model, trades),
-        seed=settings.seed if settings.HasField("seed") else None,
-    )
-
-
-def _block_length(checks: Checks, length: float, model: Model, trades: int) -> float | None:
-    if length == 0:
-        return None
-    most = MAX_INDEX_SPREAD // max(trades, 1)
-    if model is not Model.STATIONARY:
-        checks.bad("settings.block_length", f"has no meaning for {model.name}: leave it out, or use STATIONARY")
-    if not (math.isfinite(length) and 1 <= length <= most):
-        checks.bad("settings.block_length", f"{length:g} is out of range: give 1 to {most}, or 0 for automatic")
-        return None
-    return length
+def _instant(time: Timestamp) -> tuple[int, int]:
+    return time.seconds, time.nanos

@@ -1,19 +1,32 @@
-"""From the message of the account's rules to Rules: percentages become exact amounts, names become kinds."""
+"""From the message of the account's rules to Rules: percentages become exact amounts, names become kinds.
+
+Here are the limits; what an assessment asks for is in `simulator.codec_steps`, what a funded account has in
+`simulator.codec_funded`.
+"""
 
 from __future__ import annotations
 
 import re
 from datetime import time
 from decimal import ROUND_CEILING, ROUND_FLOOR
-from typing import Final, Protocol
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from montecarlo.v1 import rules_pb2
+from simulator import codec_funded, codec_steps
 from simulator.checks import Checks
+from simulator.codec_reader import AmountOrPercent, Reader
 from simulator.money import NotAnAmount, minor_digits
-from simulator.spec import BreachOperator, DailyLoss, DrawdownKind, MaxDrawdown, MinimumDays, Rules, TradingDay
-
-MAX_DAYS: Final = 2**31 - 1
+from simulator.spec import (
+    BreachOperator,
+    DailyAction,
+    DailyAnchor,
+    DailyLoss,
+    DrawdownKind,
+    MaxDrawdown,
+    Rules,
+    TradingDay,
+)
 
 _KINDS: Final[dict[int, DrawdownKind]] = {
     rules_pb2.DRAWDOWN_KIND_STATIC: DrawdownKind.STATIC,
@@ -25,37 +38,17 @@ _BREACHES: Final[dict[int, BreachOperator]] = {
     rules_pb2.BREACH_OPERATOR_AT_OR_BELOW: BreachOperator.AT_OR_BELOW,
     rules_pb2.BREACH_OPERATOR_BELOW: BreachOperator.BELOW,
 }
-_ANCHORS: Final = (rules_pb2.DAILY_LOSS_ANCHOR_UNSPECIFIED, rules_pb2.DAILY_LOSS_ANCHOR_PRIOR_BALANCE)
-_ACTIONS: Final = (rules_pb2.DAILY_LOSS_ACTION_UNSPECIFIED, rules_pb2.DAILY_LOSS_ACTION_FAIL)
+_ANCHORS: Final[dict[int, DailyAnchor]] = {
+    rules_pb2.DAILY_LOSS_ANCHOR_UNSPECIFIED: DailyAnchor.PRIOR_BALANCE,
+    rules_pb2.DAILY_LOSS_ANCHOR_PRIOR_BALANCE: DailyAnchor.PRIOR_BALANCE,
+    rules_pb2.DAILY_LOSS_ANCHOR_HIGHER_OF_BALANCE_AND_EQUITY: DailyAnchor.HIGHER_OF_BALANCE_AND_EQUITY,
+}
+_ACTIONS: Final[dict[int, DailyAction]] = {
+    rules_pb2.DAILY_LOSS_ACTION_UNSPECIFIED: DailyAction.FAIL,
+    rules_pb2.DAILY_LOSS_ACTION_FAIL: DailyAction.FAIL,
+    rules_pb2.DAILY_LOSS_ACTION_PAUSE: DailyAction.PAUSE,
+}
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
-
-
-class AmountOrPercent(Protocol):
-    """The part that three rules share."""
-
-    amount: str
-    percent: str
-
-
-class Reader:
-    """Reads amounts of one account: its currency and starting balance are known."""
-
-    def __init__(self, checks: Checks, digits: int, start: int) -> None:
-        """`start` is the starting balance in minor units."""
-        self.checks, self.digits, self.start = checks, digits, start
-
-    def share(self, field: str, rule: AmountOrPercent, rounding: str, most: int | None = 100) -> int | None:
-        """The amount, or the percentage of the starting balance rounded to a minor unit; None if bad.
-
-        Balances are whole minor units, so a threshold rounded towards the side that changes no test is exact.
-        """
-        if bool(rule.amount) == bool(rule.percent):
-            self.checks.bad(field, "needs exactly one of amount and percent")
-            return None
-        if rule.amount:
-            return self.checks.positive_money(f"{field}.amount", rule.amount, self.digits)
-        percent = self.checks.percent(f"{field}.percent", rule.percent, most=most)
-        return None if percent is None else int((self.start * percent / 100).to_integral_value(rounding))
 
 
 def decode_rules(checks: Checks, message: rules_pb2.AccountRules) -> Rules:
@@ -67,6 +60,7 @@ def decode_rules(checks: Checks, message: rules_pb2.AccountRules) -> Rules:
     # A floor at B0 - L is tested as b <= floor(B0 - L) or as b < ceil(B0 - L).
     allowance_rounding = ROUND_CEILING if breach is BreachOperator.AT_OR_BELOW else ROUND_FLOOR
     reader = Reader(checks, digits, start)
+    step = codec_steps.step(reader, "rules", message)
     return Rules(
         version=message.version,
         currency=currency,
@@ -77,10 +71,15 @@ def decode_rules(checks: Checks, message: rules_pb2.AccountRules) -> Rules:
         if message.HasField("max_drawdown") else None,
         daily_loss=_daily_loss(reader, message.daily_loss, allowance_rounding)
         if message.HasField("daily_loss") else None,
-        target_minor=_target(reader, message.profit_target) if message.HasField("profit_target") else None,
-        minimum_days=_minimum_days(reader, message.minimum_days) if message.HasField("minimum_days") else None,
-        time_limit_days=checks.whole("rules.time_limit_days", message.time_limit_days, 0, MAX_DAYS) or None,
-        trading_day=_trading_day(checks, message.daily_loss),
+        phases=codec_steps.phases(reader, message),
+        payout=codec_funded.payout(reader, message.payout) if message.HasField("payout") else None,
+        scaling=codec_funded.scaling(reader, message.scaling) if message.HasField("scaling") else None,
+        trading_day=_trading_day(checks, message),
+        target_minor=step.target_minor,
+        minimum_days=step.minimum_days,
+        time_limit_days=step.time_limit_days,
+        time_limit_calendar_days=step.time_limit_calendar_days,
+        best_day_ppm=step.best_day_ppm,
     )  # fmt: skip
 
 
@@ -93,38 +92,63 @@ def _digits(checks: Checks, currency: str) -> int:
 
 
 def _max_drawdown(reader: Reader, rule: rules_pb2.MaxDrawdown, rounding: str) -> MaxDrawdown | None:
-    kind = reader.checks.kind("rules.max_drawdown.kind", rule.kind, _KINDS)
-    allowance = reader.share("rules.max_drawdown", rule, rounding)
+    field = "rules.max_drawdown"
+    kind = reader.checks.kind(f"{field}.kind", rule.kind, _KINDS)
+    moving = ("percent_of_high_water_mark", rule.percent_of_high_water_mark)
+    limit = _limit(reader, field, rule, moving, rounding)
     lock = None
     if rule.lock_balance:
-        lock = reader.checks.money("rules.max_drawdown.lock_balance", rule.lock_balance, reader.digits)
-        if kind is DrawdownKind.STATIC:
-            reader.checks.bad("rules.max_drawdown.lock_balance", "has no meaning for STATIC: leave it out")
-    return (
-        None
-        if kind is None or allowance is None
-        else MaxDrawdown(kind=kind, allowance_minor=allowance, lock_minor=lock)
-    )
+        lock = reader.checks.money(f"{field}.lock_balance", rule.lock_balance, reader.digits)
+    if kind is DrawdownKind.STATIC:
+        for name in ("lock_balance", "percent_of_high_water_mark"):
+            if getattr(rule, name):
+                reader.checks.bad(f"{field}.{name}", "has no meaning for STATIC: leave it out, or use a trailing kind")
+    if kind is None or limit is None:
+        return None
+    return MaxDrawdown(kind=kind, allowance_minor=limit[0], lock_minor=lock, peak_share_ppm=limit[1])
 
 
 def _daily_loss(reader: Reader, rule: rules_pb2.DailyLoss, rounding: str) -> DailyLoss | None:
-    if rule.anchor not in _ANCHORS:
-        reader.checks.bad(
-            "rules.daily_loss.anchor", f"{rule.anchor} is not one of the values it can have: PRIOR_BALANCE"
-        )
-    if rule.action not in _ACTIONS:
-        reader.checks.bad("rules.daily_loss.action", f"{rule.action} is not one of the values it can have: FAIL")
-    limit = reader.share("rules.daily_loss", rule, rounding)
-    return None if limit is None else DailyLoss(limit_minor=limit)
+    field = "rules.daily_loss"
+    anchor = reader.checks.kind(f"{field}.anchor", rule.anchor, _ANCHORS) or DailyAnchor.PRIOR_BALANCE
+    action = reader.checks.kind(f"{field}.action", rule.action, _ACTIONS) or DailyAction.FAIL
+    limit = _limit(reader, field, rule, ("percent_of_anchor", rule.percent_of_anchor), rounding)
+    if limit is None:
+        return None
+    return DailyLoss(limit_minor=limit[0], anchor=anchor, action=action, anchor_share_ppm=limit[1])
 
 
-def _trading_day(checks: Checks, rule: rules_pb2.DailyLoss) -> TradingDay:
-    zone, reset = rule.time_zone or "UTC", rule.reset_time or "00:00"
+def _limit(
+    reader: Reader, field: str, rule: AmountOrPercent, moving: tuple[str, str], rounding: str
+) -> tuple[int, int | None] | None:
+    """A fixed amount, or 0 and the millionths of what moves, the third choice; None if it is bad."""
+    name, percent = moving
+    if percent and not (rule.amount or rule.percent):
+        ppm = reader.checks.millionths(f"{field}.{name}", percent, of_one=100)
+        return None if ppm is None else (0, ppm)
+    amount = reader.share(field, rule, rounding, third=moving)
+    return None if amount is None else (amount, None)
+
+
+def _trading_day(checks: Checks, message: rules_pb2.AccountRules) -> TradingDay:
+    """As the daily loss says, or the trading day alone."""
+    field, rule = "rules.daily_loss", message.daily_loss
+    if message.HasField("trading_day"):
+        if message.HasField("daily_loss"):
+            checks.bad("rules.trading_day", "is for rules without a daily loss: give rules.daily_loss.reset_time and"
+                       " time_zone instead")  # fmt: skip
+        else:
+            return _turns(checks, "rules.trading_day", message.trading_day.time_zone, message.trading_day.reset_time)
+    return _turns(checks, field, rule.time_zone, rule.reset_time)
+
+
+def _turns(checks: Checks, field: str, time_zone: str, reset_time: str) -> TradingDay:
+    zone, reset = time_zone or "UTC", reset_time or "00:00"
     clock = _CLOCK.fullmatch(reset)
     if not clock:
-        checks.bad("rules.daily_loss.reset_time", f"{reset!r} is not a time of day: write it like 17:00")
+        checks.bad(f"{field}.reset_time", f"{reset!r} is not a time of day: write it like 17:00")
     if not _is_zone(zone):
-        checks.bad("rules.daily_loss.time_zone", f"{zone!r} is not an IANA time zone: write it like America/New_York")
+        checks.bad(f"{field}.time_zone", f"{zone!r} is not an IANA time zone: write it like America/New_York")
         zone = "UTC"
     at = time(int(clock[1]), int(clock[2])) if clock else time(0)
     return TradingDay(reset_time=at, time_zone=zone)
@@ -136,16 +160,3 @@ def _is_zone(name: str) -> bool:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         return False
     return True
-
-
-def _target(reader: Reader, rule: rules_pb2.ProfitTarget) -> int | None:
-    profit = reader.share("rules.profit_target", rule, ROUND_CEILING, most=None)
-    return None if profit is None else reader.start + profit
-
-
-def _minimum_days(reader: Reader, rule: rules_pb2.MinimumDays) -> MinimumDays:
-    field = "rules.minimum_days"
-    profit = (
-        reader.checks.positive_money(f"{field}.min_profit", rule.min_profit, reader.digits) if rule.min_profit else None
-    )
-    return MinimumDays(days=reader.checks.whole(f"{field}.days", rule.days, 1, MAX_DAYS), min_profit_minor=profit)

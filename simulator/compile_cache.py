@@ -19,15 +19,16 @@ def folder_for_this_machine(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -
 
 
 def keep_in(root: Path) -> Path:
-    """Has jax keep and look for compilations below `root`; the folder it uses. Raises: OSError."""
-    import jax  # noqa: PLC0415 — reading the command line must not pay for importing jax
-
+    """Has this process keep and look for compilations below `root`; the folder it uses. Raises: OSError."""
     folder = folder_for_this_machine(root)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, value in {
-        "jax_compilation_cache_dir": str(folder),
-        "jax_persistent_cache_min_compile_time_secs": 0,
-        "jax_persistent_cache_min_entry_size_bytes": -1,
-    }.items():
-        jax.config.update(name, value)  # type: ignore[no-untyped-call]  # jax leaves it untyped
+    _kept[:] = [folder]
     return folder
+
+
+def kept_in() -> Path | None:
+    """The folder of `keep_in`; None if compilations are not kept."""
+    return _kept[0] if _kept else None
+
+
+_kept: Final[list[Path]] = []

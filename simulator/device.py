@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import lru_cache
+from typing import Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+import numpy.typing as npt
 
-from simulator import loading, rng
+from simulator import compiled, loading, loading_rules, rng
+from simulator.bins import Bins
 from simulator.errors import AmountsTooLarge
-from simulator.kernel import Ended, Job, Shape, run_block
-from simulator.planning import FAN_PATHS, Plan
+from simulator.fan import Fan
+from simulator.host import handed
+from simulator.kernel import Ended, Job, Shape
+from simulator.planning import Plan
 from simulator.tally import Finished
 
 os.environ.setdefault("PJRT_NPROC", "1")
 """XLA's own thread pool only competes with `engine.run`, which gives each core a block. Read when jax starts up."""
+
+
+TILE: Final = 2_048
+"""Lanes a core visits at a time: their state fits its nearer caches, and a step of them outweighs its fixed costs."""
+BLOCKS_ON_A_GPU: Final = 32
+"""Blocks a GPU runs together, in TILES_ON_A_GPU tiles: each step of a tile should keep all of it busy."""
+TILES_ON_A_GPU: Final = 4
 
 
 class Device:
@@ -24,40 +38,91 @@ class Device:
     def __init__(self, plan: Plan) -> None:
         """Pads and converts the plan's numbers; nothing is compiled yet."""
         self._plan = plan
+        lanes, tile = lanes_and_tile(plan.block_paths, jax.default_backend())
         self._shape = Shape(
-            features=loading.features(plan.spec),
+            features=loading_rules.features(plan),
             model=plan.model,
             fixed_days=plan.spec.settings.trades_per_day is not None,
-            paths=plan.block_paths,
+            lanes=lanes,
+            tile=tile,
         )
-        self._tables = loading.tables(plan.spec, plan.history, plan.block_length)
-        self._levels = loading.levels(plan.spec, plan.horizon_days)
+        shown = min(plan.fan_paths, plan.block_paths)
+        self._fan_shape = replace(self._shape, lanes=shown, tile=shown)
+        self._tables = loading.tables(plan)
+        self._levels = loading_rules.levels(plan)
         self._fan = loading.fan(plan.shown_days, plan.horizon_days)
 
-    def finished(self, block: int) -> Finished:
-        """The paths of one block, without those beyond the plan's last."""
-        first = block * self._plan.block_paths
-        in_fan = first < FAN_PATHS
+    def finished(self, blocks: range) -> Finished:
+        """The paths of consecutive blocks, without those beyond the plan's last. Those of the fan are run first."""
+        first, end = blocks.start * self._plan.block_paths, blocks.stop * self._plan.block_paths
+        end = min(end, self._plan.paths)
+        shown = max(first, min(end, self._fan_shape.lanes))
+        found = [self._run(first, shown, self._fan)] if first < shown else []
+        found += [self._run(*stretch, None) for stretch in stretches(shown, end, self._shape.lanes)]
+        return Finished.joined(found)
+
+    def job(self, first: int, end: int, fan: Fan | None = None) -> tuple[Shape, Job]:
+        """What the kernel takes for the paths from `first` to `end`."""
         job = Job(
             tables=self._tables,
             levels=self._levels,
-            fan=self._fan if in_fan else None,
-            key=jnp.asarray(rng.path_key(self._plan.seed, first >> 32)),
-            first_path=jnp.asarray(np.uint32(first & 0xFFFFFFFF)),
+            fan=fan,
+            key=_key(self._plan.seed, first >> 32),
+            first_path=handed(np.uint32(first & 0xFFFFFFFF)),
+            paths=handed(np.int32(end - first)),
         )
+        return self._shape if fan is None else self._fan_shape, job
+
+    def _run(self, first: int, end: int, fan: Fan | None) -> Finished:
         with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            ended = run_block(self._shape, job)
+            ended, bins = compiled.run(*self.job(first, end, fan))
         if bool(ended.overflow):
             raise AmountsTooLarge
-        return self._cut(ended, min(self._plan.block_paths, self._plan.paths - first))
+        return self._cut(ended, bins, end - first)
 
-    def _cut(self, ended: Ended, paths: int) -> Finished:
+    def _cut(self, ended: Ended, bins: Bins, paths: int) -> Finished:
         rows = self._plan.fan_days
         return Finished(
             outcome=np.asarray(ended.outcome)[:paths],
-            final_pnl=np.asarray(ended.balance)[:paths],
+            final_pnl=np.asarray(ended.final_pnl)[:paths],
             max_drawdown=np.asarray(ended.max_drawdown)[:paths],
             days=np.asarray(ended.day)[:paths],
             trades=np.asarray(ended.trades)[:paths],
             fan=np.zeros((rows, 0), np.int32) if ended.fan is None else np.asarray(ended.fan)[:rows, :paths],
+            skipped=_first(ended.skipped, paths),
+            payout=_first(ended.paid, paths),
+            payouts=_first(ended.payouts, paths),
+            paused_days=_first(ended.paused_days, paths),
+            phase=_first(ended.phase, paths),
+            phases=len(self._plan.spec.rules.phases),
+            odds=None if ended.odds is None else np.asarray(ended.odds)[:paths],
+            pnl_keys=np.asarray(bins.final_pnl)[:paths],
+            drawdown_keys=np.asarray(bins.max_drawdown)[:paths],
         )
+
+
+@lru_cache(maxsize=64)
+def _key(seed: int, path_high: int) -> jax.Array:
+    return handed(rng.path_key(seed, path_high))
+
+
+def lanes_and_tile(block_paths: int, backend: str) -> tuple[int, int]:
+    """How many paths run together, and how many of them a step is taken of at a time."""
+    if backend != "cpu":
+        lanes = BLOCKS_ON_A_GPU * block_paths
+        return lanes, lanes // TILES_ON_A_GPU
+    return block_paths, block_paths if block_paths % TILE else TILE
+
+
+def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:
+    """From `first` to `end` in stretches that end at multiples of `lanes`, a power of two: in none do the lower 32 bits
+    of the path index wrap.
+    """
+    while first < end:
+        stop = min(end, (first // lanes + 1) * lanes)
+        yield first, stop
+        first = stop
+
+
+def _first(values: jax.Array | None, paths: int) -> npt.NDArray[np.int32] | None:
+    return None if values is None else np.asarray(values)[:paths]

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import reduce
-from typing import TYPE_CHECKING
+from functools import lru_cache, partial, reduce
+from typing import TYPE_CHECKING, Final
 
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
@@ -21,15 +21,26 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
 
 
+BLOCKS_A_TALLY: Final = 16
+"""Blocks whose paths are binned together: enough that the bins cost little, few enough that the paths do not either."""
+
+
+LOADED_PLANS: Final = 8
+"""Plans that stay loaded for their next blocks; a plan is itself alone, equal to no other."""
+
+
 def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None) -> Tally:
     """The tally of these whole blocks. `threads` (default: MCSIM_THREADS, else the cores it may use) only costs time.
 
     Raises: AmountsTooLarge if a balance left the range that is computed exactly.
     """
-    device = _device(plan)
+    device, threads = _device(plan), threads or default_threads()
     wanted = range(first_block, min(first_block + blocks, plan.blocks))
-    with ThreadPoolExecutor(max_workers=threads or default_threads()) as pool:
-        return reduce(Tally.merge, pool.map(lambda block: _tally(plan, device, block), wanted), Tally.empty())
+    size = max(1, min(BLOCKS_A_TALLY, -(-len(wanted) // threads)))
+    batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        found = map if threads == 1 else pool.map
+        return reduce(Tally.merge, found(partial(_tally, device), batches), Tally.empty())
 
 
 def simulate(
@@ -58,13 +69,14 @@ def default_threads() -> int:
 
 def finished(plan: Plan, block: int) -> Finished:
     """The paths of one block, path by path."""
-    return _device(plan).finished(block)
+    return _device(plan).finished(range(block, block + 1))
 
 
-def _tally(plan: Plan, device: Device, block: int) -> Tally:
-    return Tally.of(device.finished(block), plan.fan_days)
+def _tally(device: Device, blocks: range) -> Tally:
+    return Tally.of(device.finished(blocks))
 
 
+@lru_cache(maxsize=LOADED_PLANS)
 def _device(plan: Plan) -> Device:
     from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
 

@@ -8,8 +8,10 @@ those are: an error that is not known is not zero.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from statistics import NormalDist
 from typing import Final
 
@@ -22,6 +24,7 @@ LEVEL: Final = 0.95
 
 Z: Final = NormalDist().inv_cdf((1 + LEVEL) / 2)
 _TAIL: Final = (1 - LEVEL) / 2
+_HALVINGS: Final = 64
 _EXACT_VARIANCE: Final = 1_000
 """Below this variance the ranks of a binomial are found exactly, beyond it by the normal approximation."""
 
@@ -95,30 +98,90 @@ def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
         return Estimate(
             value=value, std_error=(support.high - support.low) / 2, ci_low=support.low, ci_high=support.high
         )
-    variance = float(np.sum(values.counts * (values.bin_means - value) ** 2)) / (n - 1)
+    away = values.bin_means - value
+    variance = float(values.counts @ (away * away)) / (n - 1)
     std_error = math.sqrt(variance / n)
     return _clipped(value, std_error, _student(n - 1), support)
 
 
-def quantile(values: Histogram, level: float, support: Support = ANYWHERE, *, grain: int = 1) -> Estimate:
+def mean_of_sums(n: int, total: int, squares: int) -> Estimate:
+    """The mean of n values of which the sum and the sum of squares are known exactly; errors as of `mean`.
+
+    s² = (n Σx² − (Σx)²) / (n (n−1)), in whole numbers, so that nothing cancels. For differences of pairs: the paired
+    t interval (Student 1908).
+
+    Raises: ValueError if there is no value.
+    """
+    if n < 1:
+        raise ValueError("A mean needs at least one path: simulate some.")
+    value = total / n
+    if n == 1:
+        return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
+    std_error = math.sqrt(Fraction(n * squares - total * total, n * n * (n - 1)))
+    return _clipped(value, std_error, _student(n - 1), ANYWHERE)
+
+
+def paired_difference(gained: int, lost: int, n: int) -> Estimate:
+    """The difference of two probabilities seen on the same n paths: (gained − lost) / n, with Tango's score interval.
+
+    gained: paths with the event in the second case alone; lost: in the first alone. The interval holds all differences
+    that the score test of McNemar's table does not reject: the ends δ solve
+    (gained − lost − nδ) / √(n (2q + δ(1 − δ))) = ±z, q the share of lost paths that is most likely under δ
+    (Tango 1998; recommended for matched pairs by Fagerland, Lydersen & Laake 2014).
+    std_error = √(gained + lost − (gained − lost)²/n) / n; where that is 0, half the width of the interval over z.
+
+    Raises: ValueError if n < 1.
+    """
+    if n < 1:
+        raise ValueError("A difference needs at least one path: simulate some.")
+    value = (gained - lost) / n
+    low = _root(lambda delta: _tango(gained, lost, n, delta) - Z, -1.0, value)
+    high = _root(lambda delta: _tango(gained, lost, n, delta) + Z, value, 1.0)
+    spread = Fraction(n * (gained + lost) - (gained - lost) ** 2, n**3)
+    std_error = math.sqrt(spread) if spread else (high - low) / (2 * Z)
+    return Estimate(value=value, std_error=std_error, ci_low=low, ci_high=high)
+
+
+def quantile(values: Histogram, level: float, support: Support = ANYWHERE) -> Estimate:
     """The quantile inf{x: F(x) ≥ p}, i.e. the order statistic X(⌈np⌉), with the distribution-free interval.
 
     ci = [X(l), X(u)], l the largest rank with P(B < l) ≤ 2.5%, u the smallest with P(B ≥ u) ≤ 2.5%, B binomial(n, p)
     (Thompson 1936; David & Nagaraja 2003, §7.1); where no such rank exists, the end of the support.
     std_error = (ci_high − ci_low) / 2z. An order statistic is the mean of its bin: exact for atoms and |x| < 2048,
-    else within 2^-10 of the value; the interval reaches to the ends of its bins, so it allows for that. `grain` as of
-    `Histogram.bounds_at_ranks`.
+    else within 2^-10 of the value; the interval reaches to the ends of its bins, so it allows for that.
+
+    Raises: ValueError if there is no value.
+    """
+    return quantiles(values, (level,), support)[0]
+
+
+def quantiles(values: Histogram, levels: Sequence[float], support: Support = ANYWHERE) -> list[Estimate]:
+    """`quantile` at each level.
 
     Raises: ValueError if there is no value.
     """
     n = _count(values)
+    ranks = [order_ranks(n, level) for level in levels]
+    places = np.array([min(max(rank, 1), n) - 1 for each in ranks for rank in each], dtype=np.int64)
+    statistics = iter(values.order_statistics(places))
+    found = []
+    for (lower, _, upper), (_, lowest, _), (middle, _, _), (_, _, highest) in zip(
+        ranks, statistics, statistics, statistics, strict=True
+    ):
+        low = lowest if lower >= 1 else support.low
+        high = highest if upper <= n else support.high
+        found.append(Estimate(value=middle, std_error=(high - low) / (2 * Z), ci_low=low, ci_high=high))
+    return found
+
+
+@lru_cache(maxsize=4096)
+def order_ranks(n: int, level: float) -> tuple[int, int, int]:
+    """The 1-based ranks among n values of a quantile and of the ends of its interval: (lower, quantile, upper).
+
+    Where there is no such end, lower is 0 and upper n + 1.
+    """
     lower, upper = _interval_ranks(n, level)
-    ranks = np.clip(np.array([lower, _rank(n, level), upper], dtype=np.int64), 1, n) - 1
-    lows, highs = values.bounds_at_ranks(ranks, grain=grain)
-    low = float(lows[0]) if lower >= 1 else support.low
-    high = float(highs[2]) if upper <= n else support.high
-    value = float(values.at_ranks(ranks[1:2])[0])
-    return Estimate(value=value, std_error=(high - low) / (2 * Z), ci_low=low, ci_high=high)
+    return lower, _rank(n, level), upper
 
 
 def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
@@ -126,7 +189,7 @@ def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
 
     Errors as of `quantile` (Jorion 2007, §5.3).
     """
-    return quantile(pnl.negated(), confidence)
+    return quantile(pnl.negated, confidence)
 
 
 def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
@@ -139,16 +202,18 @@ def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
 
     Raises: ValueError if there is no value.
     """
-    n, losses = _count(pnl), pnl.negated()
+    n, losses = _count(pnl), pnl.negated
     share = 1 - Fraction(str(confidence))
     tail, in_tail = float(share), math.floor(n * share)
     at_risk = quantile(losses, confidence).value
-    beyond = np.maximum(losses.bin_means - at_risk, 0)
-    average = float(np.sum(losses.counts * beyond)) / n
+    first = int(np.searchsorted(losses.bin_means, at_risk))
+    counts, beyond = losses.counts[first:], losses.bin_means[first:] - at_risk
+    average = float(counts @ beyond) / n
     value = at_risk + average / tail
     if in_tail < 2:
         return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
-    variance = float(np.sum(losses.counts * (beyond - average) ** 2)) / (n - 1)
+    away = beyond - average
+    variance = (float(counts @ (away * away)) + (n - int(counts.sum())) * average**2) / (n - 1)
     std_error = math.sqrt(variance / n) / tail
     return _clipped(value, std_error, _student(in_tail - 1), ANYWHERE)
 
@@ -165,6 +230,29 @@ def _clipped(value: float, std_error: float, width: float, support: Support) -> 
     half = width * std_error
     low, high = max(value - half, support.low), min(value + half, support.high)
     return Estimate(value=value, std_error=std_error, ci_low=low, ci_high=high)
+
+
+def _tango(gained: int, lost: int, n: int, delta: float) -> float:
+    """Tango's score statistic of the difference δ: falls as δ rises."""
+    b = (2 * n - gained + lost) * delta - gained - lost
+    c = -lost * delta * (1 - delta)
+    root = math.sqrt(max(b * b - 8 * n * c, 0.0))
+    q = (root - b) / (4 * n) if b <= 0 else -2 * c / (root + b)
+    variance = n * (2 * q + delta * (1 - delta))
+    distance = gained - lost - n * delta
+    return distance / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, distance) if distance else 0.0
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Where a falling function changes its sign, to the last bits of a float; the nearer end if it does not."""
+    if falling(low) <= 0:
+        return low
+    if falling(high) >= 0:
+        return high
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if falling(middle) > 0 else (low, middle)
+    return (low + high) / 2
 
 
 def _rank(n: int, level: float) -> int:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -22,23 +23,24 @@ Float64s = npt.NDArray[np.float64]
 MAX_MAGNITUDE: Final = 1 << 40
 """Values are below this in magnitude, so that the excess of 2^34 values in one bin still fits 64 bits."""
 
-COARSE_GRAIN: Final = 8
-"""How many bins make one of a coarse histogram, at most."""
-
 MAX_COUNT: Final = 1 << 34
 """The most values one histogram may hold."""
 
+EXACT_BITS: Final = 10
+"""Bits below the leading one that tell bins apart."""
+
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<BI")
-_EXACT_BITS: Final = 10
-_MANTISSA_SHIFT: Final = 52 - _EXACT_BITS
-_EXPONENT_OFFSET: Final = (1023 + _EXACT_BITS - 1) << _EXACT_BITS
+_MANTISSA_SHIFT: Final = 52 - EXACT_BITS
+_EXPONENT_OFFSET: Final = (1023 + EXACT_BITS - 1) << EXACT_BITS
 _ALL_BUT_SIGN: Final = np.int64(np.iinfo(np.int64).max)
-_LEADING: Final = 1 << _EXACT_BITS
+_LEADING: Final = 1 << EXACT_BITS
+_DENSE: Final = 1 << 16
+"""Values that spread over fewer whole numbers than this are counted one by one."""
 _WIDTHS: Final = (1, 2, 4, 8)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what follows from the bins is kept once it was asked for
 class Histogram:
     """Counts of integer values in bins; only bins that hold a value are kept.
 
@@ -55,8 +57,8 @@ class Histogram:
         return _EMPTY
 
     @staticmethod
-    def of(values: npt.NDArray[np.integer]) -> Histogram:
-        """The histogram of one-dimensional integer values.
+    def of(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer] | None = None) -> Histogram:
+        """The histogram of one-dimensional integer values, of which the keys may be known already.
 
         Raises: ValueError for a value of MAX_MAGNITUDE or beyond.
         """
@@ -66,71 +68,71 @@ class Histogram:
         magnitude = max(-low, high)
         if magnitude >= MAX_MAGNITUDE:
             raise ValueError(f"A value of magnitude {magnitude} does not fit: keep values below {MAX_MAGNITUDE}.")
-        if magnitude < 2 * _LEADING:
-            return _of_exact(values, low)
+        if high - low < _DENSE:
+            return Histogram.of_counts(np.bincount(np.subtract(values, low, dtype=np.int64)), low)
         # A float64 total is exact below 2^53: halve what could exceed it.
         if values.size > 1 and values.size * magnitude >= 1 << 53:
             half = values.size // 2
             return merge(Histogram.of(values[:half]), Histogram.of(values[half:]))
-        return _of_wide(values)
+        return _of_wide(values, _keys_of(values) if keys is None else keys)
 
-    @property
+    @staticmethod
+    def of_counts(counts: npt.NDArray[np.integer], low: int = 0) -> Histogram:
+        """The histogram of so many values `low`, `low` + 1, and so on."""
+        places = np.flatnonzero(counts)
+        if not places.size:
+            return _EMPTY
+        values, held = places + low, counts[places].astype(np.int64)
+        keys, first = np.unique(_keys_of(values), return_index=True)
+        total, held = np.add.reduceat(held * values, first), np.add.reduceat(held, first)
+        return Histogram(keys=keys, counts=held, excess=total - held * edges_of(keys))
+
+    @cached_property
     def count(self) -> int:
         """How many values it holds."""
         return int(self.counts.sum())
 
-    @property
+    @cached_property
     def total(self) -> int:
         """The exact sum of the values."""
         # The counts add up to at most 2^34, so each half of the edges weighted by them fits 64 bits.
-        high, low = np.divmod(edges_of(self.keys), 1 << 20)
+        high, low = self._edges >> 20, self._edges & ((1 << 20) - 1)
         return (int(high @ self.counts) << 20) + int(low @ self.counts) + int(self.excess.sum())
 
-    @property
+    @cached_property
     def bin_means(self) -> Float64s:
         """The mean of the values in each bin, ascending."""
-        return np.asarray(edges_of(self.keys) + self.excess / self.counts, dtype=np.float64)
+        return np.asarray(self._edges + self.excess / self.counts, dtype=np.float64)
 
     def at_ranks(self, ranks: Int64s) -> Float64s:
         """The values of the order statistics with these 0-based ranks: the mean of the bin each falls in.
 
         Exact for |v| < 2048 and for atoms, else within one bin.
         """
-        bins = self._bins_of(ranks)
-        return np.asarray(edges_of(self.keys[bins]) + self.excess[bins] / self.counts[bins], dtype=np.float64)
+        return self.bin_means[self._bins_of(ranks)]
 
-    def bounds_at_ranks(self, ranks: Int64s, *, grain: int = 1) -> tuple[Float64s, Float64s]:
-        """Between which values these order statistics lie: the ends of their bins, `grain` times as wide if `coarse`.
+    def order_statistics(self, ranks: Int64s) -> list[tuple[float, float, float]]:
+        """Of the order statistics with these 0-based ranks: the value, as of `at_ranks`, and between what it lies.
 
-        A bin whose mean is a whole number is taken for an atom, and so for exact: by chance one of n values has that
-        mean once in n times.
+        The bounds are the ends of its bin. A bin whose mean is a whole number is taken for an atom, and so for exact:
+        by chance one of n values has that mean once in n times.
         """
         bins = self._bins_of(ranks)
-        keys, counts, excess = self.keys[bins], self.counts[bins], self.excess[bins]
-        near = edges_of(keys)
-        far = near + np.sign(keys) * ((grain << _shift_of(keys)) - 1)
-        atom, mean = excess % counts == 0, near + excess / counts
-        return np.where(atom, mean, np.minimum(near, far)), np.where(atom, mean, np.maximum(near, far))
+        columns = (self.keys[bins].tolist(), self.counts[bins].tolist(), self.excess[bins].tolist())
+        return [_mean_and_bounds(*each) for each in zip(*columns, strict=True)]
 
     def _bins_of(self, ranks: Int64s) -> npt.NDArray[np.intp]:
-        return np.searchsorted(np.cumsum(self.counts), ranks, side="right")
+        return np.searchsorted(self._cumulative, ranks, side="right")
 
-    def coarse(self) -> Histogram:
-        """The same values in bins at most 2^-7 of them wide, for what only a chart needs.
+    @cached_property
+    def _edges(self) -> Int64s:
+        return edges_of(self.keys)
 
-        Coarse histograms merge among themselves as exactly as fine ones; they hold up to 2^31 values.
-        """
-        magnitude = np.abs(self.keys)
-        cleared = sum((magnitude >= _LEADING >> octave).astype(np.int64) for octave in range(3))
-        coarse = np.sign(self.keys) * (magnitude >> cleared << cleared)
-        keys, first = np.unique(coarse, return_index=True)
-        excess = self.excess + self.counts * (edges_of(self.keys) - edges_of(coarse))
-        return (
-            Histogram(keys=keys, counts=np.add.reduceat(self.counts, first), excess=np.add.reduceat(excess, first))
-            if keys.size
-            else self
-        )
+    @cached_property
+    def _cumulative(self) -> Int64s:
+        return np.cumsum(self.counts)
 
+    @cached_property
     def negated(self) -> Histogram:
         """The histogram of the values with their signs changed."""
         return Histogram(keys=-self.keys[::-1], counts=self.counts[::-1], excess=-self.excess[::-1])
@@ -170,54 +172,52 @@ def merge(a: Histogram, b: Histogram) -> Histogram:
         return a if a.keys.size else b
     if a.count + b.count > MAX_COUNT:
         raise ValueError(f"A histogram holds at most {MAX_COUNT} values: ask for fewer paths.")
-    keys = np.union1d(a.keys, b.keys)
-    counts, excess = np.zeros((2, keys.size), dtype=np.int64)
+    low, high = min(a.keys[0], b.keys[0]), max(a.keys[-1], b.keys[-1])
+    counts, excess = np.zeros((2, int(high - low) + 1), dtype=np.int64)
     for part in (a, b):
-        bins = np.searchsorted(keys, part.keys)
+        bins = part.keys - low
         counts[bins] += part.counts
         excess[bins] += part.excess
-    return Histogram(keys=keys, counts=counts, excess=excess)
+    bins = np.flatnonzero(counts)
+    return Histogram(keys=bins + low, counts=counts[bins], excess=excess[bins])
 
 
 def edges_of(keys: Int64s) -> Int64s:
     """The edge nearest to zero of each bin: the only value of an exact bin."""
     magnitude, shift = np.abs(keys), _shift_of(keys)
-    return np.asarray(np.sign(keys) * ((magnitude - (shift << _EXACT_BITS)) << shift), dtype=np.int64)
+    return np.asarray(np.sign(keys) * ((magnitude - (shift << EXACT_BITS)) << shift), dtype=np.int64)
 
 
 def _shift_of(keys: Int64s) -> Int64s:
     """The bits that the bin of a key leaves off its values: it is 2^shift wide."""
-    return np.asarray(np.maximum((np.abs(keys) >> _EXACT_BITS) - 1, 0), dtype=np.int64)
+    return np.asarray(np.maximum((np.abs(keys) >> EXACT_BITS) - 1, 0), dtype=np.int64)
 
 
-def _of_exact(values: npt.NDArray[np.integer], low: int) -> Histogram:
-    """Values that are their own keys."""
-    dense = np.bincount(values - low)
-    bins = np.flatnonzero(dense)
-    return Histogram(
-        keys=bins.astype(np.int64) + low,
-        counts=dense[bins].astype(np.int64),
-        excess=np.zeros(bins.size, dtype=np.int64),
-    )
+def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, float]:
+    """Of one bin. Numbers, as for the few that are asked for arrays take longer."""
+    sign, magnitude = (1, key) if key >= 0 else (-1, -key)
+    shift = max((magnitude >> EXACT_BITS) - 1, 0)
+    near = sign * ((magnitude - (shift << EXACT_BITS)) << shift)
+    mean = near + excess / count
+    if excess % count == 0:
+        return mean, mean, mean
+    far = near + sign * ((1 << shift) - 1)
+    return mean, float(min(near, far)), float(max(near, far))
 
 
-def _of_wide(values: npt.NDArray[np.integer]) -> Histogram:
+def _of_wide(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer]) -> Histogram:
     """Values whose float64 totals are exact."""
-    reals = values.astype(np.float64)
-    keys = _keys_of(values, reals)
     low = int(keys.min())
-    keys -= low
-    dense = np.bincount(keys)
-    totals = np.bincount(keys, weights=reals)
+    places = np.subtract(keys, low, dtype=np.int64)
+    dense, totals = np.bincount(places), np.bincount(places, weights=values)
     bins = np.flatnonzero(dense)
     found, counts = bins.astype(np.int64) + low, dense[bins].astype(np.int64)
-    excess = totals[bins].astype(np.int64) - edges_of(found) * counts
-    return Histogram(keys=found, counts=counts, excess=excess)
+    return Histogram(keys=found, counts=counts, excess=totals[bins].astype(np.int64) - edges_of(found) * counts)
 
 
-def _keys_of(values: npt.NDArray[np.integer], reals: Float64s) -> Int64s:
+def _keys_of(values: npt.NDArray[np.integer]) -> Int64s:
     """The keys of integers, from the exponent and the 10 bits below the leading one of their float64 form."""
-    keys = reals.view(np.int64) & _ALL_BUT_SIGN
+    keys = values.astype(np.float64).view(np.int64) & _ALL_BUT_SIGN
     keys >>= _MANTISSA_SHIFT
     keys -= _EXPONENT_OFFSET
     keys *= np.sign(values)

@@ -19,7 +19,9 @@ NOON = time(12, 0)
 class History:
     """Trades in close order, and the days they fall into.
 
-    `pnl_minor` int32[trades]; `day_start` int32[days], the first trade of each day; `day_trades` int32[days].
+    `pnl_minor` int32[trades]; `day_start` int32[days], the first trade of each day; `day_trades` int32[days];
+    `mae_minor`, `mfe_minor` int32[trades], or None where a trade's is not known. `duplicates`: trades that equal an
+    earlier one in time and amounts.
     """
 
     pnl_minor: npt.NDArray[np.int32]
@@ -27,6 +29,9 @@ class History:
     day_trades: npt.NDArray[np.int32]
     first_day: date
     last_day: date
+    mae_minor: npt.NDArray[np.int32] | None = None
+    mfe_minor: npt.NDArray[np.int32] | None = None
+    duplicates: int = 0
 
     @property
     def trades(self) -> int:
@@ -75,4 +80,12 @@ def build_history(trades: Sequence[Trade], day: TradingDay) -> History:
         day_trades=np.diff(starts, append=np.int32(len(trades))).astype(np.int32),
         first_day=dates[0],
         last_day=dates[-1],
+        mae_minor=_all_known([trade.mae_minor for trade in trades]),
+        mfe_minor=_all_known([trade.mfe_minor for trade in trades]),
+        duplicates=len(trades) - len(set(trades)),
     )
+
+
+def _all_known(amounts: Sequence[int | None]) -> npt.NDArray[np.int32] | None:
+    known = [amount for amount in amounts if amount is not None]
+    return np.array(known, np.int32) if len(known) == len(amounts) else None

@@ -4,9 +4,11 @@ It only wires the parts: random bits (`rng`), the next trade (`models`), the rul
 (`fan`). Which rules are on is static; all numbers are traced, and tables are padded to buckets, so jobs of one shape
 share one compilation.
 
-XLA's CPU backend gives each loop it emits one output, and computes a cheap producer again for every output that needs
-it (an optimization barrier is dropped before it fuses). So the two words of a pair of steps travel as one complex
-number, made one iteration ahead: what a loop carries is computed once. Nothing is calculated with that number.
+Lanes are visited a tile at a time, so that what a step touches stays near the core. Once the living fit fewer tiles,
+they are moved together: a path that has ended costs no more than that. All lanes share one count of steps.
+
+The random bits of a pair of steps are drawn `once`, which takes one array: the two words travel as one complex number.
+Nothing is calculated with that number.
 """
 
 from __future__ import annotations
@@ -19,70 +21,120 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator import models, rng, rules
+from simulator import lanes, models, odds, rng, rules
+from simulator.bins import Bins, keys_of
 from simulator.fan import Fan, record, settle
 from simulator.models import Draw, Tables
+from simulator.once import once
 from simulator.rules import Features, Levels, State
 from simulator.spec import Model
 
 START: Final = 0xFFFFFFFF
 """The pair of steps that no path reaches; its words say where a path starts."""
-PAIRS_A_CHECK: Final = 4
-"""Pairs of steps between two looks at whether any path still lives. Ended paths stand still, so it changes nothing."""
+SECOND_STREAM: Final = 1 << 31
+"""Added to a pair of steps: the counter of the words that stress draws from. No path has so many pairs."""
+PAIRS_A_VISIT: Final = 8
+"""Pairs of steps between two looks at which paths still live. Ended paths stand still, so it changes nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What is static in a compilation. `fixed_days`: every day has `Tables.trades_per_day` trades."""
+    """What is static in a compilation. `fixed_days`: every day has `Tables.trades_per_day` trades.
+
+    lanes: the most paths of a block; tile: how many are visited at a time, a divisor of `lanes`. With a fan, all.
+    """
 
     features: Features
     model: Model
     fixed_days: bool
-    paths: int
+    lanes: int
+    tile: int
 
 
 class Job(NamedTuple):
-    """What is traced: the history, the rules' numbers, the shown days or None, the key uint32[2], uint32 first path."""
+    """What is traced: the history, the rules' numbers, the shown days or None, the key uint32[2], uint32 first path,
+    and int32 how many paths from there on.
+    """
 
     tables: Tables
     levels: Levels
     fan: Fan | None
     key: jax.Array
     first_path: jax.Array
+    paths: jax.Array
 
 
 class Loop(NamedTuple):
-    """What the loop carries. `pair` is the next pair of steps, `words` its random bits, complex64[paths]."""
+    """What the steps change. `pair` is the next pair of steps."""
 
     pair: jax.Array
-    words: jax.Array
     draw: Draw
     state: State
     fan: jax.Array | None
 
 
+class Block(NamedTuple):
+    """All lanes. path: uint32[lanes], which path of the block each holds; moved: bool[], whether any holds another than
+    at first; visited: int32[], how many lanes, always whole tiles, hold every path that lives.
+    """
+
+    loop: Loop
+    path: jax.Array
+    moved: jax.Array
+    visited: jax.Array
+
+
+class Words(NamedTuple):
+    """The random bits of a pair of steps, complex64[lanes]; `more`: of the second stream, None where nothing draws."""
+
+    words: jax.Array
+    more: jax.Array | None
+
+
 class Ended(NamedTuple):
-    """One entry a path, balances relative to the start; `overflow` bool[]: a balance left REACH; `fan` or None."""
+    """One entry a path; `trades`: taken; `overflow` bool[]: a balance left REACH; `fan`, and what follows it, or None.
+
+    skipped: trades drawn but not taken; phase: from 0, the last that was reached; paid: to the trader; odds: as
+    `simulator.odds.Odds.total`.
+    """
 
     outcome: jax.Array
-    balance: jax.Array
+    final_pnl: jax.Array
     max_drawdown: jax.Array
     day: jax.Array
     trades: jax.Array
     overflow: jax.Array
     fan: jax.Array | None
+    skipped: jax.Array | None
+    phase: jax.Array | None
+    paid: jax.Array | None
+    payouts: jax.Array | None
+    paused_days: jax.Array | None
+    odds: jax.Array | None
 
 
 @partial(jax.jit, static_argnums=0)
-def run_block(shape: Shape, job: Job) -> Ended:
-    """Simulates `shape.paths` paths from `job.first_path` to their ends."""
-    end = lax.while_loop(_any_alive, partial(_some_pairs, shape, job), _start(shape, job))
-    return _ended(shape, job, end)
+def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
+    """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
+    end = lax.while_loop(_any_visited, partial(_round, shape, job), _begin(shape, job))
+    ended = _ended(shape, job, end.loop)
+    if shape.lanes > shape.tile:
+        ended = lax.cond(end.moved, lambda: lanes.moved(ended, lanes.inverse(end.path)), lambda: ended)
+    return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
 
 
-def _words(job: Job, paths: int, pair: jax.Array) -> jax.Array:
-    path = job.first_path + lax.iota(jnp.uint32, paths)
-    first, second = rng.threefry2x32((job.key[0], job.key[1]), (path, pair))
+def _words(job: Job, path: jax.Array, pair: jax.Array) -> Words:
+    more = _drawn(job, path, pair + jnp.uint32(SECOND_STREAM)) if _draws_twice(job) else None
+    return Words(words=_drawn(job, path, pair), more=more)
+
+
+def _draws_twice(job: Job) -> bool:
+    """Whether a trade takes a word of the second stream too."""
+    return job.tables.losers is not None or job.tables.tilt is not None
+
+
+def _drawn(job: Job, path: jax.Array, pair: jax.Array) -> jax.Array:
+    first, second = rng.threefry2x32((job.key[0], job.key[1]), (job.first_path + path, pair))
     return lax.complex(_as(first, jnp.float32), _as(second, jnp.float32))
 
 
@@ -97,55 +149,126 @@ def _second(words: jax.Array) -> jax.Array:
 _as = lax.bitcast_convert_type
 
 
+def _begin(shape: Shape, job: Job) -> Block:
+    """Lanes of no path have ended."""
+    loop, path = _start(shape, job), lax.iota(jnp.uint32, shape.lanes)
+    wanted = path < job.paths.astype(jnp.uint32)
+    state = loop.state._replace(end=jnp.where(wanted, loop.state.end, jnp.int32(rules.PASSED)))
+    loop = loop._replace(state=state)
+    return Block(loop=loop, path=path, moved=jnp.bool_(False), visited=_whole_tiles(shape, job.paths))  # noqa: FBT003
+
+
 def _start(shape: Shape, job: Job) -> Loop:
-    origin = _first(_words(job, shape.paths, jnp.uint32(START)))
+    path = lax.iota(jnp.uint32, shape.lanes)
+    origin = _drawn(job, path, jnp.uint32(START))
+    third = None if job.tables.tilt is None else _first(_drawn(job, path, jnp.uint32(START - 1)))
     return Loop(
         pair=jnp.uint32(0),
-        words=_words(job, shape.paths, jnp.uint32(0)),
-        draw=models.begin(shape.model, fixed_days=shape.fixed_days, tables=job.tables, word=origin),
-        state=rules.fresh(shape.features, job.levels, (shape.paths,), shared_day=shape.fixed_days),
-        fan=None if job.fan is None else jnp.zeros((job.fan.shown_day.size, shape.paths), jnp.int32),
+        draw=models.begin(
+            shape.model,
+            fixed_days=shape.fixed_days,
+            tables=job.tables,
+            word=_first(origin),
+            second=_second(origin),
+            third=third,
+        ),
+        state=rules.fresh(shape.features, job.levels, (shape.lanes,), shared_day=shape.fixed_days),
+        fan=None if job.fan is None else jnp.zeros((job.fan.shown_day.size, shape.lanes), jnp.int32),
     )
 
 
-def _any_alive(loop: Loop) -> jax.Array:
-    return jnp.any(loop.state.end == jnp.int32(0))
+def _whole_tiles(shape: Shape, living: jax.Array) -> jax.Array:
+    """Lanes of as many tiles as the living fill."""
+    tile = jnp.int32(shape.tile)
+    return jnp.asarray((living + tile - jnp.int32(1)) // tile * tile)
 
 
-def _some_pairs(shape: Shape, job: Job, loop: Loop) -> Loop:
-    after: Loop = lax.fori_loop(0, PAIRS_A_CHECK, lambda _, each: _pair(shape, job, each), loop)
-    return after
+def _any_visited(block: Block) -> jax.Array:
+    return jnp.asarray(block.visited > jnp.int32(0))
 
 
-def _pair(shape: Shape, job: Job, loop: Loop) -> Loop:
-    words, pair = loop.words, loop.pair + jnp.uint32(1)
-    loop = _step(shape, job, loop, _first(words))
-    loop = _step(shape, job, loop, _second(words))
-    return loop._replace(pair=pair, words=_words(job, shape.paths, pair))
+def _round(shape: Shape, job: Job, block: Block) -> Block:
+    """Some steps of every lane that is visited."""
+    before, pairs = block.loop, _pairs(shape, job, block.loop.pair)
+
+    def visit(number: jax.Array, loop: Loop) -> Loop:
+        at = number * jnp.int32(shape.tile)
+        path = lax.dynamic_slice(block.path, (at,), (shape.tile,))
+        tile: Loop = lanes.cut(loop, before, at, shape.tile)
+        after: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, path, each), tile)
+        return lanes.put(loop, after, at)
+
+    if shape.lanes == shape.tile:
+        loop: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, block.path, each), before)
+        return _gathered(shape, block._replace(loop=loop))
+    loop = lax.fori_loop(jnp.int32(0), block.visited // jnp.int32(shape.tile), visit, before)
+    return _gathered(shape, block._replace(loop=loop))
 
 
-def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array) -> Loop:
-    draw, pnl, over = models.next_trade(
-        shape.model, fixed_days=shape.fixed_days, tables=job.tables, draw=loop.draw, word=word
+def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
+    """How many pairs of steps a visit takes: where the last step of all paths is known, none beyond it."""
+    if not shape.fixed_days:
+        return PAIRS_A_VISIT
+    last = (job.levels.horizon_days * job.tables.trades_per_day + jnp.int32(1)) // jnp.int32(2)
+    return jnp.clip(last - done.astype(jnp.int32), jnp.int32(1), jnp.int32(PAIRS_A_VISIT))
+
+
+def _gathered(shape: Shape, block: Block) -> Block:
+    """The living moved together if they then fill at most half the tiles; none is visited once no path lives."""
+    living = rules.living(block.loop.state)
+    needed = _whole_tiles(shape, jnp.sum(living, dtype=jnp.int32))
+    if shape.lanes == shape.tile:
+        return block._replace(visited=needed)
+    fewer = jnp.int32(2) * needed <= block.visited
+    moves = fewer & (needed > jnp.int32(0))
+    loop, path = lax.cond(
+        moves,
+        lambda held: lanes.moved(held, lanes.living_first(living)),
+        lambda held: held,
+        (block.loop, block.path),
     )
+    return Block(loop=loop, path=path, moved=block.moved | moves, visited=jnp.where(fewer, needed, block.visited))
+
+
+def _pair(shape: Shape, job: Job, path: jax.Array, loop: Loop) -> Loop:
+    words, more = once(loop.pair != jnp.uint32(START), partial(_words, job), path, loop.pair)
+    loop = _step(shape, job, loop, _first(words), None if more is None else _first(more))
+    loop = _step(shape, job, loop, _second(words), None if more is None else _second(more))
+    return loop._replace(pair=loop.pair + jnp.uint32(1))
+
+
+def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array | None) -> Loop:
+    draw, traded, over = models.next_trade(
+        shape.model, fixed_days=shape.fixed_days, tables=job.tables, draw=loop.draw, word=word, second=second
+    )
+    if draw.odds is not None and loop.draw.odds is not None:
+        draw = draw._replace(odds=odds.of_living(draw.odds, loop.draw.odds, rules.living(loop.state)))
     day = loop.state.day
-    state = rules.after_trade(shape.features, job.levels, loop.state, pnl, over)
-    fan = None if job.fan is None or loop.fan is None else record(job.fan, loop.fan, day, state.balance)
+    state = rules.after_trade(shape.features, job.levels, loop.state, traded, over)
+    shown = rules.shown(shape.features, job.levels, state)
+    fan = None if job.fan is None or loop.fan is None else record(job.fan, loop.fan, day, shown)
     return loop._replace(draw=draw, state=state, fan=fan)
 
 
 def _ended(shape: Shape, job: Job, loop: Loop) -> Ended:
-    state = loop.state
-    trades = state.end >> jnp.int32(rules.CODE_BITS)
+    features, state = shape.features, loop.state
+    steps = state.end >> jnp.int32(rules.CODE_BITS)
     per_day = job.tables.trades_per_day
-    day = (trades + per_day - jnp.int32(1)) // per_day if shape.fixed_days else state.day
-    code = state.end - (trades << jnp.int32(rules.CODE_BITS)) - jnp.int32(1)
+    day = (steps + per_day - jnp.int32(1)) // per_day if shape.fixed_days else state.day
+    code = state.end - (steps << jnp.int32(rules.CODE_BITS)) - jnp.int32(1)
+    shown = rules.shown(features, job.levels, state)
     return Ended(
         outcome=code.astype(jnp.uint8),
-        balance=state.balance,
+        final_pnl=rules.final_pnl(features, job.levels, state),
         max_drawdown=state.max_drawdown,
         day=day,
-        trades=trades,
+        trades=steps - state.skipped,
         overflow=rules.left_reach(state),
-        fan=None if job.fan is None or loop.fan is None else settle(job.fan, loop.fan, day, state.balance),
+        fan=None if job.fan is None or loop.fan is None else settle(job.fan, loop.fan, day, shown),
+        skipped=state.skipped if features.skips else None,
+        phase=state.phase if features.phases else None,
+        paid=rules.paid(features, state) if features.payouts else None,
+        payouts=state.payouts - job.levels.opening.payouts if features.payouts else None,
+        paused_days=state.paused_days if features.pauses else None,
+        odds=None if loop.draw.odds is None else loop.draw.odds.total,
     )

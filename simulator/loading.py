@@ -5,23 +5,27 @@ Every number here is exact. A level that lies beyond any balance a path may reac
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Final
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
+from simulator import rare, tilting
+from simulator.curve import Curve
 from simulator.fan import Fan
-from simulator.history import History
+from simulator.host import handed
 from simulator.models import Tables
-from simulator.rules import Features, Levels, Pass
-from simulator.spec import REACH, BreachOperator, MinimumDays, Rules, Spec
+from simulator.odds import Tilt
+from simulator.overlays import Losers, Step, WorstDay
+from simulator.planning import Plan
+from simulator.quantiles import Quantiles
+from simulator.source import trails_open_equity
+from simulator.spec import REACH, Scaling
 
 SMALLEST_BUCKET: Final = 64
 TWO_32: Final = 1 << 32
-BEYOND: Final = 2 * REACH
-"""Further than the difference of any two balances within REACH."""
 
 
 def bucket(size: int) -> int:
@@ -29,70 +33,21 @@ def bucket(size: int) -> int:
     return max(SMALLEST_BUCKET, 1 << (size - 1).bit_length())
 
 
-def features(spec: Spec) -> Features:
-    """Which rules are on."""
-    rules = spec.rules
-    return Features(
-        drawdown=rules.max_drawdown.kind if rules.max_drawdown else None,
-        daily_loss=rules.daily_loss is not None,
-        passes=_pass(rules),
-    )
-
-
-def _pass(rules: Rules) -> Pass:
-    if rules.target_minor is None:
-        return Pass.NEVER
-    if rules.minimum_days is None:
-        return Pass.TARGET
-    return Pass.DAYS if rules.minimum_days.min_profit_minor is None else Pass.PROFITABLE_DAYS
-
-
-def levels(spec: Spec, horizon_days: int) -> Levels:
-    """The rules' numbers, relative to the present balance; floors are exclusive."""
-    rules, start = spec.rules, spec.account.balance_minor
-    at_floor = 1 if rules.breach is BreachOperator.AT_OR_BELOW else 0
-    floor, lock, allowance = _drawdown(spec)
-    daily = rules.daily_loss.limit_minor if rules.daily_loss else 0
-    minimum = rules.minimum_days or MinimumDays(days=0)
-    needed = minimum.days - spec.account.qualifying_days
-    return Levels(
-        floor=_level(floor - start + at_floor),
-        lock=_level(lock - start + at_floor),
-        allowance=_level(allowance - at_floor),
-        daily_floor=_level(at_floor - daily),
-        target=_level((start if rules.target_minor is None else rules.target_minor) - start),
-        first_pass_day=_int32(needed),
-        qualifying_needed=_int32(needed),
-        min_profit=_level(minimum.min_profit_minor or 0),
-        horizon_days=_int32(horizon_days),
-    )
-
-
-def _drawdown(spec: Spec) -> tuple[int, int, int]:
-    rule, account = spec.rules.max_drawdown, spec.account
-    if rule is None:
-        return 0, 0, 0
-    lock = account.balance_minor + BEYOND if rule.lock_minor is None else rule.lock_minor
-    return spec.present_floor_minor or 0, lock, rule.allowance_minor
-
-
-def _level(minor: int) -> jax.Array:
-    return _int32(max(-BEYOND, min(BEYOND, minor)))
-
-
 def _int32(value: int) -> jax.Array:
-    return jnp.asarray(np.int32(value))
+    return handed(np.int32(value))
 
 
 def _uint32(value: int) -> jax.Array:
-    return jnp.asarray(np.uint32(value))
+    return handed(np.uint32(value))
 
 
-def tables(spec: Spec, history: History, block_length: float) -> Tables:
+def tables(plan: Plan) -> Tables:
     """The history and the model's numbers. All tables have the size of the trades' bucket, so only that one counts."""
-    threshold = max(1, min(TWO_32, round(TWO_32 / max(block_length, 1.0))))
+    spec, history, block_length = plan.spec, plan.source.history, plan.block_length
+    scale = max(history.trades, round(history.trades * block_length))
+    threshold = round(history.trades * TWO_32 / scale)
     packed = history.pnl_minor * np.int32(2) + history.last_of_day.astype(np.int32)
-    size = bucket(history.trades)
+    size, low, high = bucket(history.trades), _low(plan), _high(plan)
     return Tables(
         packed=_padded(packed.astype(np.int32), size),
         trades=_uint32(history.trades),
@@ -101,9 +56,70 @@ def tables(spec: Spec, history: History, block_length: float) -> Tables:
         hazard=_padded(_hazard(history.day_trades), size),
         longest_day=_int32(int(history.day_trades.max())),
         restart_below=_uint32(threshold - 1),
-        restart_scale=_uint32(history.trades * TWO_32 // threshold),
+        restart_scale=_uint32(scale),
         trades_per_day=_int32(spec.settings.trades_per_day or 1),
+        block=_int32(max(1, int(block_length))),
+        low=None if low is None else _padded(low, size),
+        high=None if high is None else _padded(high, size),
+        curve=_curve(plan.source.quantiles),
+        step=_step(spec.rules.scaling),
+        losers=_losers(plan, size) if spec.settings.stress.fewer_winners and plan.source.losers.size else None,
+        worst_day=_worst_day(plan) if spec.settings.stress.worst_day else None,
+        tilt=_tilt(plan, size),
     )
+
+
+def _tilt(plan: Plan, size: int) -> Tilt | None:
+    found = None if plan.weighting is None else rare.scores(plan)
+    if found is None or plan.weighting is None:
+        return None
+    table = tilting.alias(found, plan.weighting.strength)
+    ratio = handed(np.pad(table.ratio, (0, size - table.ratio.size)))
+    return Tilt(
+        cut=_padded(table.cut, size),
+        other=_padded(table.other, size),
+        ratio=ratio,
+        stride=_int32(rare.stride(plan)),
+        starts=_int32(plan.weighting.starts),
+    )
+
+
+def _curve(quantiles: Quantiles | None) -> Curve | None:
+    if quantiles is None:
+        return None
+    packed = (quantiles.values.astype(np.int64) << 32) | (quantiles.changes.astype(np.int64) & (TWO_32 - 1))
+    return Curve(packed=handed(packed), digits=handed(np.int64(quantiles.digits)))
+
+
+def _losers(plan: Plan, size: int) -> Losers:
+    low, high = _low(plan), _high(plan)
+    which, share = plan.source.losers, plan.spec.settings.stress.fewer_winners
+    return Losers(
+        pnl=_padded(plan.source.history.pnl_minor[which], size),
+        low=None if low is None else _padded(low[which], size),
+        high=None if high is None else _padded(high[which], size),
+        number=_uint32(which.size),
+        replaced_below=_uint32(max(1, min(TWO_32, ceil(share * TWO_32))) - 1),
+    )
+
+
+def _worst_day(plan: Plan) -> WorstDay:
+    return WorstDay(total=_int32(max(-REACH, plan.source.worst_day_minor)), days=_uint32(plan.horizon_days))
+
+
+def _low(plan: Plan) -> npt.NDArray[np.int32] | None:
+    mae, pnl = plan.source.history.mae_minor, plan.source.history.pnl_minor
+    return None if mae is None or not plan.excursions else np.minimum(mae, pnl)
+
+
+def _high(plan: Plan) -> npt.NDArray[np.int32] | None:
+    mfe, pnl = plan.source.history.mfe_minor, plan.source.history.pnl_minor
+    used = plan.excursions and trails_open_equity(plan.spec.rules)
+    return None if mfe is None or not used else np.maximum(mfe, pnl)
+
+
+def _step(scaling: Scaling | None) -> Step | None:
+    return None if scaling is None else Step(share=_int32(scaling.step_ppm), whole=_int32(1_000_000))
 
 
 def _hazard(day_trades: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
@@ -120,10 +136,10 @@ def fan(shown_days: npt.NDArray[np.int32], horizon_days: int) -> Fan:
     row = np.minimum(np.searchsorted(shown_days, days), shown_days.size - 1)
     padding = np.full(bucket(shown_days.size) - shown_days.size, horizon_days + 1)
     return Fan(
-        shown_day=jnp.asarray(np.concatenate([shown_days, padding]).astype(np.int32)),
-        row_of_day=jnp.asarray(row.astype(np.uint32)),
+        shown_day=handed(np.concatenate([shown_days, padding]).astype(np.int32)),
+        row_of_day=handed(row.astype(np.uint32)),
     )
 
 
 def _padded(values: npt.NDArray[np.integer], size: int) -> jax.Array:
-    return jnp.asarray(np.pad(values, (0, size - values.size)))
+    return handed(np.pad(values, (0, size - values.size)))

@@ -7,18 +7,20 @@ on how paths are grouped.
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
-import jax
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:  # the ingress plans and seeds, and must not pay for importing jax
+    import jax
 
 ROUNDS: Final = 13
 ROTATIONS: Final = (13, 15, 26, 6, 17, 29, 16, 24)
 PARITY: Final = np.uint32(0x1BD11BDA)
 BITS: Final = np.uint32(32)
 
-Words = TypeVar("Words", jax.Array, npt.NDArray[np.uint32])
+Words = TypeVar("Words", "jax.Array", npt.NDArray[np.uint32])
 
 
 def threefry2x32(key: tuple[Words, Words], counter: tuple[Words, Words], rounds: int = ROUNDS) -> tuple[Words, Words]:

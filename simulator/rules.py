@@ -1,135 +1,63 @@
-"""The account's rules on the device: one idea a function, each from (state, this trade) to state.
+"""The account's rules on the device: the order in which they are applied, after each trade and at the end of a day.
 
-All balances are relative to the path's starting balance, so only profits and losses have to fit int32. Floors are
-exclusive: a balance below the floor breaches; "at or below" is the same test with the floor one minor unit higher.
-The order of the tests is that of `after_trade`.
+docs/rule-book.md says what they mean, `standing` what they are functions of; `floors`, `passing` and `funded` are the
+rules, one idea a function.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
-from typing import Final, NamedTuple
+from functools import partial
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
-from simulator.spec import REACH, DrawdownKind
+from simulator import floors, funded, passing
+from simulator.overlays import Traded
+from simulator.spec import REACH, DailyAction, DrawdownKind
+from simulator.standing import (
+    BREACHED_DAILY_LOSS,
+    BREACHED_MAX_DRAWDOWN,
+    CODE_BITS,
+    EXPIRED,
+    NEVER_OPENS,
+    OPENING,
+    PASSED,
+    PAUSED,
+    WAITING,
+    Features,
+    Levels,
+    Pass,
+    State,
+    code,
+    fresh,
+    held,
+    lives,
+    living,
+    put_where,
+    shown,
+    stamp,
+    stamped,
+)
 
-CODE_BITS: Final = 3
-"""A path's end is (trades << CODE_BITS) + 1 + outcome, the codes of `simulator.tally.Outcome`; 0 while it lives."""
-PASSED: Final = 1
-BREACHED_MAX_DRAWDOWN: Final = 2
-BREACHED_DAILY_LOSS: Final = 3
-EXPIRED: Final = 4
-
-
-class Pass(Enum):
-    """What a pass needs besides the target's balance."""
-
-    NEVER = "never"
-    TARGET = "target"
-    DAYS = "days"
-    PROFITABLE_DAYS = "profitable_days"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
-    """Which rules are compiled in; a rule left out costs nothing."""
-
-    drawdown: DrawdownKind | None
-    daily_loss: bool
-    passes: Pass
-
-    @property
-    def trails(self) -> bool:
-        """Whether each path has a floor of its own."""
-        return self.drawdown in {DrawdownKind.TRAILING_END_OF_DAY, DrawdownKind.TRAILING_INTRADAY}
-
-    @property
-    def opens_days(self) -> bool:
-        """Whether a rule looks at the balance at the start of the day."""
-        return self.daily_loss or self.passes is Pass.PROFITABLE_DAYS
-
-
-class Levels(NamedTuple):
-    """The rules' numbers, int32 scalars, traced; relative to the starting balance of the path.
-
-    A trailing floor is min(lock, peak - allowance). `first_pass_day` is the first simulated day on which enough days
-    have been traded; `qualifying_needed` the qualifying days still needed.
-    """
-
-    floor: jax.Array
-    lock: jax.Array
-    allowance: jax.Array
-    daily_floor: jax.Array
-    target: jax.Array
-    first_pass_day: jax.Array
-    qualifying_needed: jax.Array
-    min_profit: jax.Array
-    horizon_days: jax.Array
-
-
-class State(NamedTuple):
-    """Where each path stands, int32[paths]; a scalar that stands still where the rule is off.
-
-    peak: highest closed balance, the start included; end: 0, or how and when it ended; trades: int32[], of the paths
-    that live; day: the simulated day, from 1, int32[] if all paths share it; floor: of the maximum drawdown;
-    day_open: balance at the start of the day.
-    """
-
-    balance: jax.Array
-    peak: jax.Array
-    max_drawdown: jax.Array
-    end: jax.Array
-    trades: jax.Array
-    day: jax.Array
-    floor: jax.Array
-    day_open: jax.Array
-    qualifying: jax.Array
-
-
-def fresh(features: Features, levels: Levels, shape: tuple[int, ...], *, shared_day: bool) -> State:
-    """The state before the first trade."""
-    zero, off = jnp.zeros(shape, jnp.int32), jnp.int32(0)
-    return State(
-        balance=zero,
-        peak=zero,
-        max_drawdown=zero,
-        end=zero,
-        trades=jnp.int32(0),
-        day=jnp.int32(1) if shared_day else zero + jnp.int32(1),
-        floor=zero + levels.floor if features.trails else levels.floor,
-        day_open=zero if features.opens_days else off,
-        qualifying=zero if features.passes is Pass.PROFITABLE_DAYS else off,
-    )
-
-
-def after_trade(features: Features, levels: Levels, state: State, pnl: jax.Array, over: jax.Array) -> State:
-    """One trade of every path that lives; `over` bool[paths] or bool[]: it was the last of its day.
-
-    Running peak, then the floor of the maximum drawdown, the daily floor, the target; at the end of a day the trailing
-    floor, the qualifying days, and the horizon.
-    """
-    alive = state.end == jnp.int32(0)
-    state = raise_peak(book(state, jnp.where(alive, pnl, jnp.int32(0))))
-    if features.drawdown is DrawdownKind.TRAILING_INTRADAY:
-        state = state._replace(floor=trail_floor(state, levels))
-    ends = verdict(features, levels, state, over)
-    now = (state.trades << jnp.int32(CODE_BITS)) + ends
-    state = state._replace(end=jnp.where(alive & (ends != jnp.int32(0)), now, state.end))
-    return close_day(features, levels, state, over)
-
-
-def book(state: State, pnl: jax.Array) -> State:
-    """Adds the trade to the balance."""
-    return state._replace(balance=state.balance + pnl, trades=state.trades + jnp.int32(1))
-
-
-def raise_peak(state: State) -> State:
-    """The running peak of the closed balance, and the largest fall from it."""
-    peak = jnp.maximum(state.peak, state.balance)
-    return state._replace(peak=peak, max_drawdown=jnp.maximum(state.max_drawdown, peak - state.balance))
+__all__ = [
+    "BREACHED_DAILY_LOSS",
+    "BREACHED_MAX_DRAWDOWN",
+    "CODE_BITS",
+    "EXPIRED",
+    "PASSED",
+    "Features",
+    "Levels",
+    "Pass",
+    "State",
+    "after_trade",
+    "final_pnl",
+    "fresh",
+    "left_reach",
+    "living",
+    "paid",
+    "shown",
+]
 
 
 def left_reach(state: State) -> jax.Array:
@@ -140,58 +68,122 @@ def left_reach(state: State) -> jax.Array:
     return jnp.any((state.peak > jnp.int32(REACH)) | (state.max_drawdown > jnp.int32(REACH)))
 
 
-def verdict(features: Features, levels: Levels, state: State, over: jax.Array) -> jax.Array:
-    """How a living path ends with this trade, 0 if it does not: the first that applies, in the order of the rules."""
-    ends = jnp.where(over & (state.day >= levels.horizon_days), jnp.int32(EXPIRED), jnp.int32(0))
+def final_pnl(features: Features, levels: Levels, state: State) -> jax.Array:
+    """What was made or lost; with phases, in the last one reached."""
+    if not features.phases:
+        return state.balance
+    made = state.balance - jnp.where(state.phase_open > jnp.int32(0), levels.start, jnp.int32(0))
+    return jnp.where(state.phase_open == jnp.int32(NEVER_OPENS), jnp.int32(0), made)
+
+
+def paid(features: Features, state: State) -> jax.Array:
+    """What the trader was paid."""
+    return state.paid if features.payouts is not None and features.payouts.splits else state.withdrawn
+
+
+def after_trade(features: Features, levels: Levels, state: State, traded: Traded, over: jax.Array) -> State:
+    """One trade of every path that trades; `over` bool[paths] or bool[]: it was the last of its day."""
+    if features.phases:
+        state = passing.open_phase(levels, state)
+    trading = state.end == jnp.int32(0)
+    state = take(features, levels, state, traded, trading)
+    state = judge(features, levels, state, trading)
+    close = partial(close_day, features, levels)
+    if not features.settles:
+        return close(state, over)
+
+    def close_if_over(state: State, over: jax.Array) -> State:
+        """Skipped within a day that all paths share; and what closing reads is computed once, see `once`."""
+        closed: State = lax.cond(jnp.any(over), close, lambda state, _: state, state, over)
+        return closed
+
+    closed: State = lax.platform_dependent(state, over, cpu=close_if_over, default=close)
+    return closed
+
+
+def take(features: Features, levels: Levels, state: State, traded: Traded, trading: jax.Array) -> State:
+    """The trade on the balance, the floor that trails within the day, the running peak and the largest fall from it."""
+    traded = jax.tree.map(lambda each: jnp.where(trading, each, jnp.int32(0)), traded)
+    if features.drawdown is DrawdownKind.TRAILING_INTRADAY:
+        high = floors.seen_high(features, state, traded, held(features, state))
+        state = state._replace(trail=floors.trailed(levels, state, high, trading))
+    balance = floors.close_trade(features, levels, state, traded)
+    peak = jnp.maximum(state.peak, balance)
+    return state._replace(
+        balance=balance,
+        peak=peak,
+        max_drawdown=jnp.maximum(state.max_drawdown, peak - balance),
+        trades=state.trades + jnp.int32(1),
+    )
+
+
+def judge(features: Features, levels: Levels, state: State, trading: jax.Array) -> State:
+    """What the trade does to its path: the last of pause, pass, daily loss and maximum drawdown that applies."""
+    end = jnp.int32(0)
+    if features.pauses:
+        end = jnp.where(floors.below_daily_floor(features, levels, state), stamp(state, PAUSED), end)
     if features.passes is not Pass.NEVER:
-        ends = jnp.where(passes(features, levels, state), jnp.int32(PASSED), ends)
-    if features.daily_loss:
-        ends = jnp.where(below_daily_floor(levels, state), jnp.int32(BREACHED_DAILY_LOSS), ends)
+        end = jnp.where(passing.passes(features, levels, state), passed(features, levels, state), end)
+    if features.daily_loss is DailyAction.FAIL:
+        end = jnp.where(floors.below_daily_floor(features, levels, state), stamp(state, BREACHED_DAILY_LOSS), end)
     if features.drawdown is not None:
-        ends = jnp.where(below_floor(state), jnp.int32(BREACHED_MAX_DRAWDOWN), ends)
-    return ends
+        end = jnp.where(floors.below_floor(features, levels, state), stamp(state, BREACHED_MAX_DRAWDOWN), end)
+    return state._replace(end=state.end + jnp.where(trading, end, jnp.int32(0)))
+
+
+def passed(features: Features, levels: Levels, state: State) -> jax.Array:
+    """The word of a path that passes: the assessment, or only this phase."""
+    if not features.phases:
+        return stamp(state, PASSED)
+    return jnp.where(state.phase < levels.last_phase, stamp(state, WAITING), stamp(state, PASSED))
 
 
 def close_day(features: Features, levels: Levels, state: State, over: jax.Array) -> State:
-    """Where the day is over: trail the floor, count the day, open the next. The day of an ended path stands still."""
+    """Where the day is over: trail the floor, count the day, pay out, grow, end, open the next.
+
+    A path that has passed a phase today only waits. What no longer matters may go on changing once a path has ended.
+    """
+    amount = funded.payout(features, levels, state, over)
     if features.drawdown is DrawdownKind.TRAILING_END_OF_DAY:
-        state = state._replace(floor=jnp.where(over, trail_floor(state, levels), state.floor))
-    if features.passes is Pass.PROFITABLE_DAYS:
-        counted = state.qualifying + day_qualifies(levels, state)
-        state = state._replace(qualifying=jnp.where(over, counted, state.qualifying))
+        state = state._replace(trail=floors.trailed(levels, state, held(features, state), over))
+    state = passing.count_day(features, levels, state, over)
+    if amount is not None:
+        state = funded.pay_out(features, levels, state, amount)
+    if levels.scaling is not None:
+        state = funded.grow(features, levels, levels.scaling, state, over)
     if features.opens_days:
-        state = state._replace(day_open=jnp.where(over, state.balance, state.day_open))
-    turns = over if state.day.ndim == 0 else over & (state.end == jnp.int32(0))
+        state = state._replace(day_open=put_where(levels, over, state.balance, state.day_open))
+    return open_day(features, levels, state, over)
+
+
+def open_day(features: Features, levels: Levels, state: State, over: jax.Array) -> State:
+    """Where the day is over: the path expires, or the next day opens. The day of an ended path stands still."""
+    expires = over & lives(features, state) & (state.day >= passing.last_day(features, levels, state))
+    if levels.payout is not None:
+        expires |= over & lives(features, state) & (state.payouts >= levels.payout.most)
+    if features.phases:
+        never = expires & (code(state) == jnp.int32(WAITING))
+        state = state._replace(phase_open=jnp.where(never, jnp.int32(NEVER_OPENS), state.phase_open))
+    if features.skips:
+        state = resume(features, state, over)
+        state = state._replace(end=put_where(levels, expires, stamp(state, EXPIRED), state.end))
+    else:
+        state = state._replace(end=state.end + jnp.where(expires, stamp(state, EXPIRED), jnp.int32(0)))
+    if features.phases:
+        state = passing.next_phase(features, levels, state)
+    turns = over if state.day.ndim == 0 else over & lives(features, state)
     return state._replace(day=state.day + turns.astype(jnp.int32))
 
 
-def trail_floor(state: State, levels: Levels) -> jax.Array:
-    """The floor after the balance has been seen; it never falls, and never rises above the lock."""
-    return jnp.maximum(state.floor, jnp.minimum(levels.lock, state.balance - levels.allowance))
-
-
-def below_floor(state: State) -> jax.Array:
-    """Whether the balance is below the floor of the maximum drawdown."""
-    return state.balance < state.floor
-
-
-def below_daily_floor(levels: Levels, state: State) -> jax.Array:
-    """Whether the day's loss from the prior end-of-day balance is beyond the limit."""
-    return state.balance - state.day_open < levels.daily_floor
-
-
-def day_qualifies(levels: Levels, state: State) -> jax.Array:
-    """Whether this day, as it stands, has made the profit that counts; int32 0 or 1."""
-    return (state.balance - state.day_open >= levels.min_profit).astype(jnp.int32)
-
-
-def passes(features: Features, levels: Levels, state: State) -> jax.Array:
-    """Whether the target is reached with enough qualifying days, this one counted once its condition holds."""
-    reached = state.balance >= levels.target
-    match features.passes:
-        case Pass.DAYS:
-            return reached & (state.day >= levels.first_pass_day)
-        case Pass.PROFITABLE_DAYS:
-            return reached & (state.qualifying + day_qualifies(levels, state) >= levels.qualifying_needed)
-        case _:
-            return reached
+def resume(features: Features, state: State, over: jax.Array) -> State:
+    """Where the day is over: paths that took no more trades go on tomorrow, in the next phase if they passed one."""
+    why = code(state)
+    idle, waited = over & (why >= jnp.int32(PAUSED)), over & (why == jnp.int32(WAITING))
+    go_on = jnp.where(waited, jnp.int32(OPENING), jnp.int32(0)) if features.phases else jnp.int32(0)
+    paused_days = state.paused_days + (over & (why == jnp.int32(PAUSED))).astype(jnp.int32)
+    return state._replace(
+        end=jnp.where(idle, go_on, state.end),
+        skipped=state.skipped + jnp.where(idle, state.trades - stamped(state), jnp.int32(0)),
+        paused_days=paused_days if features.pauses else state.paused_days,
+        phase=state.phase + waited.astype(jnp.int32) if features.phases else state.phase,
+    )

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from itertools import zip_longest
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator import histogram
+from simulator.bands import Bands
 from simulator.histogram import Histogram
 
-_MAGIC: Final = b"MCT1"
+FIGURES: Final = (
+    "final_pnl", "max_drawdown", "days_to_pass", "days_to_breach", "trades_to_end", "payout", "payouts", "paused_days"
+)  # fmt: skip
+"""The fields of a `Tally` that are one histogram each, in serial order."""
+
+_MAGIC: Final = b"MCT2"
 _COUNTS: Final = struct.Struct("<7q")
+_PHASE: Final = struct.Struct("<2q")
 _LENGTH: Final = struct.Struct("<I")
+_NONE: Final = Histogram.empty()
 
 
 class Outcome(IntEnum):
@@ -34,8 +43,13 @@ class Finished:
 
     outcome: `Outcome` codes; final_pnl: balance at the end less that at the start; max_drawdown: ≥ 0;
     days: trading days used until the end, 1 for a path that ends on its first; trades: taken until the end;
-    fan: int32[shown days, paths of the fan], balance less that at the start (so that bins are fine around it), for
-    those of the first FAN_PATHS paths that are among these.
+    fan: int32[shown days, paths of the fan], balance less that at the start, for those paths of the fan that are among
+    these.
+
+    The others are None where the rules have no use for them. skipped: trades drawn but not taken; payout: what the
+    trader is paid, in minor units; payouts: how many; paused_days: days on which trading was paused; phase: the last
+    that was reached, from 0 to `phases` - 1; odds: of a path whose draws were weighted (`simulator.rare`); pnl_keys,
+    drawdown_keys: the bins of final_pnl and max_drawdown, as of `simulator.histogram`, where they are known already.
     """
 
     outcome: npt.NDArray[np.uint8]
@@ -44,14 +58,49 @@ class Finished:
     days: npt.NDArray[np.int32]
     trades: npt.NDArray[np.int32]
     fan: npt.NDArray[np.int32]
+    skipped: npt.NDArray[np.int32] | None = None
+    payout: npt.NDArray[np.int32] | None = None
+    payouts: npt.NDArray[np.int32] | None = None
+    paused_days: npt.NDArray[np.int32] | None = None
+    phase: npt.NDArray[np.int32] | None = None
+    phases: int = 0
+    odds: npt.NDArray[np.float64] | None = None
+    pnl_keys: npt.NDArray[np.int32] | None = None
+    drawdown_keys: npt.NDArray[np.int32] | None = None
+
+    @staticmethod
+    def joined(parts: Sequence[Finished]) -> Finished:
+        """The paths of all parts, at least one, which are of one plan."""
+        first = parts[0]
+        if len(parts) == 1:
+            return first
+        columns: dict[str, Any] = {
+            each.name: np.concatenate([getattr(part, each.name) for part in parts], axis=-1)
+            for each in fields(Finished)
+            if each.name != "phases" and getattr(first, each.name) is not None
+        }
+        return replace(first, **columns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Phase:
+    """How many paths reached a phase, and how many passed it."""
+
+    reached: int
+    passed: int
+
+    def __add__(self, other: Phase) -> Phase:
+        """Of the paths of both."""
+        return Phase(reached=self.reached + other.reached, passed=self.passed + other.passed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tally:
-    """Everything the figures are made of. Merging is exact, commutative and associative.
+    """Everything the figures are made of. Merging is exact, commutative and associative; at most one part has the fan.
 
-    steps: trades over all paths; outcomes: paths by `Outcome`; days_to_pass over passed paths, days_to_breach over
-    breached ones, the others over all paths; fan: balance less that at the start, on each shown day, in coarse bins.
+    steps: trades drawn over all paths; outcomes: paths by `Outcome`; days_to_pass over passed paths, days_to_breach
+    over breached ones, the others over all paths; fan: of the balance less that at the start; payout, payouts,
+    paused_days and phases: empty where the rules have no use for them.
     """
 
     paths: int
@@ -62,7 +111,11 @@ class Tally:
     days_to_pass: Histogram
     days_to_breach: Histogram
     trades_to_end: Histogram
-    fan: tuple[Histogram, ...]
+    fan: Bands | None = None
+    payout: Histogram = _NONE
+    payouts: Histogram = _NONE
+    paused_days: Histogram = _NONE
+    phases: tuple[Phase, ...] = ()
 
     @staticmethod
     def empty() -> Tally:
@@ -70,57 +123,59 @@ class Tally:
         none = Histogram.empty()
         return Tally(
             paths=0, steps=0, outcomes=(0, 0, 0, 0), final_pnl=none, max_drawdown=none,
-            days_to_pass=none, days_to_breach=none, trades_to_end=none, fan=(),
+            days_to_pass=none, days_to_breach=none, trades_to_end=none,
         )  # fmt: skip
 
     @staticmethod
-    def of(finished: Finished, fan_days: int) -> Tally:
-        """The tally of finished paths; `fan_days` is the number of shown days, also where no path is in the fan."""
-        outcome = finished.outcome
-        passed, max_drawdown, daily_loss, expired = np.bincount(outcome, minlength=len(Outcome)).tolist()
-        breached = (outcome == Outcome.BREACHED_MAX_DRAWDOWN) | (outcome == Outcome.BREACHED_DAILY_LOSS)
-        rows = finished.fan if finished.fan.size else np.zeros((fan_days, 0), dtype=np.int32)
-        if len(rows) != fan_days:
-            raise ValueError(f"The fan has {len(rows)} shown days, not {fan_days}: pass the plan's own number.")
+    def of(finished: Finished) -> Tally:
+        """The tally of finished paths."""
+        ends = _ends(finished)
+        passed, max_drawdown, daily_loss, expired = ends.sum(axis=0).tolist()
         return Tally(
-            paths=int(outcome.size),
-            steps=int(finished.trades.sum(dtype=np.int64)),
+            paths=int(finished.outcome.size),
+            steps=_total(finished.trades) + _total(finished.skipped),
             outcomes=(passed, max_drawdown, daily_loss, expired),
-            final_pnl=Histogram.of(finished.final_pnl),
-            max_drawdown=Histogram.of(finished.max_drawdown),
-            days_to_pass=Histogram.of(finished.days[outcome == Outcome.PASSED]),
-            days_to_breach=Histogram.of(finished.days[breached]),
+            final_pnl=Histogram.of(finished.final_pnl, finished.pnl_keys),
+            max_drawdown=Histogram.of(finished.max_drawdown, finished.drawdown_keys),
+            days_to_pass=Histogram.of_counts(ends[:, Outcome.PASSED]),
+            days_to_breach=Histogram.of_counts(
+                ends[:, Outcome.BREACHED_MAX_DRAWDOWN] + ends[:, Outcome.BREACHED_DAILY_LOSS]
+            ),
             trades_to_end=Histogram.of(finished.trades),
-            fan=tuple(Histogram.of(row).coarse() for row in rows),
+            fan=Bands.of(finished.fan),
+            payout=_histogram(finished.payout),
+            payouts=_histogram(finished.payouts),
+            paused_days=_histogram(finished.paused_days),
+            phases=_phases(finished),
         )
 
     @staticmethod
     def merge(a: Tally, b: Tally) -> Tally:
         """The tally of the paths of both.
 
-        Raises: ValueError for tallies of unlike fans.
+        Raises: ValueError for tallies of unlike phases, or with two fans.
         """
-        if a.fan and b.fan and len(a.fan) != len(b.fan):
-            raise ValueError("These tallies show different days: merge only tallies of one plan.")
+        if a.fan and b.fan:
+            raise ValueError("Both tallies have the fan, which one block has: merge tallies of different blocks.")
+        if a.phases and b.phases and len(a.phases) != len(b.phases):
+            raise ValueError("These tallies have different phases: merge only tallies of one plan.")
         passed, max_drawdown, daily_loss, expired = (x + y for x, y in zip(a.outcomes, b.outcomes, strict=True))
-        none = Histogram.empty()
+        nobody = Phase(reached=0, passed=0)
         return Tally(
             paths=a.paths + b.paths,
             steps=a.steps + b.steps,
             outcomes=(passed, max_drawdown, daily_loss, expired),
-            final_pnl=histogram.merge(a.final_pnl, b.final_pnl),
-            max_drawdown=histogram.merge(a.max_drawdown, b.max_drawdown),
-            days_to_pass=histogram.merge(a.days_to_pass, b.days_to_pass),
-            days_to_breach=histogram.merge(a.days_to_breach, b.days_to_breach),
-            trades_to_end=histogram.merge(a.trades_to_end, b.trades_to_end),
-            fan=tuple(histogram.merge(x, y) for x, y in zip_longest(a.fan, b.fan, fillvalue=none)),
+            fan=a.fan or b.fan,
+            phases=tuple(x + y for x, y in zip_longest(a.phases, b.phases, fillvalue=nobody)),
+            **{name: histogram.merge(getattr(a, name), getattr(b, name)) for name in FIGURES},
         )
 
     def to_bytes(self) -> bytes:
         """The canonical serial form: equal tallies give equal bytes."""
-        head = _MAGIC + _COUNTS.pack(self.paths, self.steps, *self.outcomes, len(self.fan))
-        parts = [one.to_bytes() for one in (*_figures(self), *self.fan)]
-        return head + b"".join(_LENGTH.pack(len(part)) + part for part in parts)
+        head = _MAGIC + _COUNTS.pack(self.paths, self.steps, *self.outcomes, len(self.phases))
+        phases = b"".join(_PHASE.pack(phase.reached, phase.passed) for phase in self.phases)
+        parts = [getattr(self, name).to_bytes() for name in FIGURES] + [self.fan.to_bytes() if self.fan else b""]
+        return head + phases + b"".join(_LENGTH.pack(len(part)) + part for part in parts)
 
     @staticmethod
     def from_bytes(data: bytes) -> Tally:
@@ -131,28 +186,59 @@ class Tally:
         if data[: len(_MAGIC)] != _MAGIC:
             raise ValueError("These bytes are no tally of this version: start again without the checkpoint.")
         try:
-            paths, steps, passed, max_drawdown, daily_loss, expired, _ = _COUNTS.unpack_from(data, len(_MAGIC))
-            figures = _histograms(data)
+            return _parse(data)
         except struct.error as broken:
             raise ValueError("A serialised tally is cut short: start again without the checkpoint.") from broken
-        return Tally(
-            paths=paths, steps=steps, outcomes=(passed, max_drawdown, daily_loss, expired),
-            final_pnl=figures[0], max_drawdown=figures[1], days_to_pass=figures[2], days_to_breach=figures[3],
-            trades_to_end=figures[4], fan=tuple(figures[5:]),
-        )  # fmt: skip
 
 
-def _figures(tally: Tally) -> tuple[Histogram, ...]:
-    return (tally.final_pnl, tally.max_drawdown, tally.days_to_pass, tally.days_to_breach, tally.trades_to_end)
+def _total(values: npt.NDArray[np.int32] | None) -> int:
+    return 0 if values is None else int(values.sum(dtype=np.int64))
 
 
-def _histograms(data: bytes) -> list[Histogram]:
-    """The figures and then the fan of a serialised tally."""
-    *_, fan_days = _COUNTS.unpack_from(data, len(_MAGIC))
-    offset, found = len(_MAGIC) + _COUNTS.size, []
-    for _ in range(5 + fan_days):
+def _histogram(values: npt.NDArray[np.int32] | None) -> Histogram:
+    return Histogram.empty() if values is None else Histogram.of(values)
+
+
+def _phases(finished: Finished) -> tuple[Phase, ...]:
+    """A path that reached a phase has passed those before it."""
+    if finished.phase is None:
+        return ()
+    last = np.bincount(finished.phase, minlength=finished.phases)
+    passed = np.bincount(finished.phase[finished.outcome == Outcome.PASSED], minlength=finished.phases)
+    reached = last[::-1].cumsum()[::-1]
+    beyond = reached - last + passed
+    return tuple(Phase(reached=r, passed=p) for r, p in zip(reached.tolist(), beyond.tolist(), strict=True))
+
+
+def _ends(finished: Finished) -> npt.NDArray[np.int64]:
+    """How many paths end on each day in each way, int64[days, outcomes], the first row for day 0."""
+    ways = len(Outcome)
+    place = np.multiply(finished.days, ways, dtype=np.int64) + finished.outcome
+    rows = int(finished.days.max(initial=0)) + 1
+    return np.bincount(place, minlength=rows * ways).reshape(rows, ways)
+
+
+def _parse(data: bytes) -> Tally:
+    paths, steps, passed, max_drawdown, daily_loss, expired, phases = _COUNTS.unpack_from(data, len(_MAGIC))
+    offset = len(_MAGIC) + _COUNTS.size
+    counts = [_PHASE.unpack_from(data, offset + i * _PHASE.size) for i in range(phases)]
+    *figures, fan = _parts(data, offset + phases * _PHASE.size, len(FIGURES) + 1)
+    return Tally(
+        paths=paths,
+        steps=steps,
+        outcomes=(passed, max_drawdown, daily_loss, expired),
+        fan=Bands.from_bytes(fan) if fan else None,
+        phases=tuple(Phase(reached=reached, passed=passed) for reached, passed in counts),
+        **{name: Histogram.from_bytes(part) for name, part in zip(FIGURES, figures, strict=True)},
+    )
+
+
+def _parts(data: bytes, offset: int, count: int) -> Iterator[bytes]:
+    """So many of them, each after its length."""
+    for _ in range(count):
         (length,) = _LENGTH.unpack_from(data, offset)
         offset += _LENGTH.size
-        found.append(Histogram.from_bytes(data[offset : offset + length]))
+        if len(data) < offset + length:
+            raise struct.error("a part of a tally is cut short")
+        yield data[offset : offset + length]
         offset += length
-    return found

@@ -50,7 +50,7 @@ def new_job(
     return Job(
         id=job_id,
         subject=subject,
-        settings=Settings(paths=1000, model=Model.DAY, seed=2**64 - 1),
+        settings=Settings(paths=1000, model=Model.DAY, seed=2**64 - 1, others='{"time_budget_s": 2.5}'),
         trigger=trigger,
         dedup_key=dedup_key or f"unique:{job_id}",
         body_digest=body_digest,

@@ -61,7 +61,7 @@ class RunAttempt:
             return stored
         account = self.core.account(job.subject)
         trades = self.core.trades(job.subject)
-        snapshot = build_snapshot(trades, account.rules, account.state, job.settings)
+        snapshot = build_snapshot(trades, account.rules, account.state, job.settings, fetched_at=self.clock.now())
         self._patiently(lambda: self.store.save_snapshot(term_of(job), snapshot), halt)
         return snapshot
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from mcsvc.domain.job import Job, JobId, Trigger
-from mcsvc.domain.subject import Settings, Subject
+from mcsvc.domain.subject import Settings, Subject, settings_form
 from mcsvc.ports.clock import Clock
 from mcsvc.ports.job_store import JobStore, Snapshot
 
@@ -69,7 +69,7 @@ def body_digest(subject: Subject, settings: Settings) -> str:
     """SHA-256, in hex, of everything a request asks for."""
     body = {
         "subject": [subject.kind.value, subject.ref],
-        "settings": {**asdict(settings), "model": settings.model.value},
+        "settings": settings_form(settings),
     }
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 

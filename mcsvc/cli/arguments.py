@@ -6,9 +6,11 @@ import os
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
+from riskio import options
+
 SAMPLE_ASSESSMENT = "asm-lucky-001"
 SAMPLE_FUNDED_ACCOUNT = "acc-trend-001"
-MODELS = ("stationary", "day", "iid")
+MODELS = ("stationary", "circular", "day", "iid", "normal", "student-t")
 
 
 def demo(parser: ArgumentParser) -> None:
@@ -43,6 +45,7 @@ def trigger(parser: ArgumentParser) -> None:
         "--block-length", type=float, default=0.0, help="mean block of the stationary model, in trades"
     )
     settings.add_argument("--seed", type=whole_number, help="of the random numbers")
+    options.add(parser.add_argument_group("how far to go, and how sure to be"))
     parser.add_argument("--request-id", default="", metavar="ID", help="makes the call safe to repeat")
     parser.add_argument("--watch", action="store_true", help="follow the simulation and print its report")
 

@@ -10,7 +10,7 @@ from mcsvc.cli.running import USAGE, CliError
 from montecarlo.v1 import simulation_pb2 as pb
 from montecarlo.v1.settings_pb2 import ResamplingModel, SimulationSettings
 from montecarlo.v1.simulation_service_pb2 import TriggerSimulationRequest
-from riskio import files
+from riskio import files, options
 
 
 def run(args: Namespace) -> int:
@@ -58,12 +58,14 @@ def _inline(args: Namespace) -> pb.InlineInput:
 
 
 def _settings(args: Namespace) -> SimulationSettings:
-    model = ResamplingModel.Value(f"RESAMPLING_MODEL_{args.model.upper() if args.model else 'UNSPECIFIED'}")
-    return SimulationSettings(
+    name = args.model.upper().replace("-", "_") if args.model else "UNSPECIFIED"
+    found = SimulationSettings(
         paths=args.paths,
         horizon_days=args.horizon_days,
-        model=model,
+        model=ResamplingModel.Value(f"RESAMPLING_MODEL_{name}"),
         trades_per_day=args.trades_per_day,
         block_length=args.block_length,
         seed=args.seed,
     )
+    options.apply(args, found)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import Enum
 
 
@@ -20,6 +20,9 @@ class Model(Enum):
     IID = "iid"
     DAY = "day"
     STATIONARY = "stationary"
+    CIRCULAR = "circular"
+    NORMAL = "normal"
+    STUDENT_T = "student_t"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,10 @@ class Subject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The settings as asked for; 0 and None mean: the engine's default (see `SimulationSettings` of the API)."""
+    """The settings as asked for; 0 and None mean: the engine's default (see `SimulationSettings` of the API).
+
+    others: the rest of them, which only the engine understands, as ProtoJSON with sorted keys; empty if there is none.
+    """
 
     paths: int = 0
     horizon_days: int = 0
@@ -40,3 +46,12 @@ class Settings:
     trades_per_day: int = 0
     block_length: float = 0.0
     seed: int | None = None
+    others: str = ""
+
+
+def settings_form(settings: Settings) -> dict[str, str | int | float | None]:
+    """Settings as they are stored and digested. What was added later is left out where it is empty, so that a request
+    has the digest that it had before.
+    """
+    form = {**asdict(settings), "model": settings.model.value}
+    return form if settings.others else {name: value for name, value in form.items() if name != "others"}

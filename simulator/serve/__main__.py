@@ -12,12 +12,15 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from simulator.serve.settings import Settings
 
 if TYPE_CHECKING:
     from simulator.serve.cluster import Cluster
+
+LOOKS_S: Final = 0.5
+"""How long a signal may go unheard."""
 
 
 def main(argv: Sequence[str] | None = None, *, meanwhile: Callable[[Cluster], None] | None = None) -> None:
@@ -106,8 +109,10 @@ def tell_ready(cluster: Cluster, ready_file: Path | None) -> None:
 
 
 def wait_for_ever(_: Cluster) -> None:
-    """Until a signal."""
-    threading.Event().wait()
+    """Until a signal. One that another thread took wakes nobody, so this thread looks up by itself."""
+    never = threading.Event()
+    while not never.wait(LOOKS_S):
+        pass
 
 
 def _stop(_signum: int, _frame: FrameType | None) -> NoReturn:

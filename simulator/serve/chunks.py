@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from simulator.errors import FieldViolation
+from simulator.sections import Section
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTask:
-    """Run blocks from `first_block`: at most `blocks`, and for about `budget_s` seconds at the most.
+    """Run units of a section from `first`: at most `count`, and for about `budget_s` seconds at the most.
 
     simulation: names the plan, so that a worker fetches it once. plan: a Ray object reference, wrapped so that Ray does
     not fetch it with each chunk. trace: the parent span.
@@ -17,18 +18,19 @@ class ChunkTask:
 
     simulation: str
     plan: tuple[object]
-    first_block: int
-    blocks: int
+    section: Section
+    first: int
+    count: int
     budget_s: float
     trace: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkDone:
-    """The first `blocks` blocks asked for, in `seconds`. tally: `Tally.to_bytes`, a fraction of its pickled size."""
+    """The first `count` units asked for, in `seconds`. found: `Found.to_bytes`, a fraction of its pickled size."""
 
-    blocks: int
-    tally: bytes
+    count: int
+    found: bytes
     seconds: float
 
 
@@ -37,3 +39,22 @@ class ChunkRefused:
     """The input turned out to be impossible to simulate."""
 
     violations: tuple[FieldViolation, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchTask:
+    """Simulate these accounts, each a serialised SimulateInput. trace: the parent span."""
+
+    inputs: tuple[bytes, ...]
+    trace: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDone:
+    """What became of each account, in the order asked: a serialised SimulateManyResponse, its index that in the batch.
+
+    Fewer than asked if the call was cancelled. `seconds` is the time that it took.
+    """
+
+    answers: tuple[bytes, ...]
+    seconds: float

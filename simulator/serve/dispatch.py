@@ -7,12 +7,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from simulator.found import Found
+from simulator.ledger import Chunk, Ledger
+from simulator.sections import Section
 from simulator.serve.chunks import ChunkDone
-from simulator.serve.ledger import Chunk, Ledger
-from simulator.tally import Tally
 
-FIRST_CHUNK_BLOCKS: Final = 4
-"""The least of a chunk while the speed is unknown: a small job is one call to a worker, not seven."""
+FIRST_CHUNK: Final = 4
+"""The most of a chunk while the speed is unknown: a small job is one call to a worker, not seven."""
 
 
 class WorkerLost(Exception):
@@ -47,7 +48,7 @@ class Dispatcher:
         self._run = run
         self._pace = pace
         self._running: dict[asyncio.Future[ChunkDone], Chunk] = {}
-        self._blocks_per_s: float | None = None
+        self._units_per_s: dict[Section, float] = {}
 
     async def work(self) -> AsyncGenerator[None, None]:
         """Until the ledger is complete; yields when something was done, and at least every tick. Closing it frees the
@@ -76,10 +77,14 @@ class Dispatcher:
 
     def _size(self) -> int:
         """A share of what is left, smaller towards the end, so that the workers finish together."""
-        share = -(-self._ledger.unassigned // (2 * self._pace.in_flight))
-        if self._blocks_per_s is None:
-            return min(FIRST_CHUNK_BLOCKS, max(share, FIRST_CHUNK_BLOCKS))
-        return max(1, min(share, int(self._blocks_per_s * self._pace.chunk_s)))
+        section = self._ledger.section
+        if section is None:
+            return 1
+        speed = self._units_per_s.get(section)
+        if speed is None:
+            return FIRST_CHUNK
+        share = -(-self._ledger.unassigned(section) // (2 * self._pace.in_flight))
+        return max(1, min(share, int(speed * self._pace.chunk_s)))
 
     def _settle(self, chunk: Chunk, future: asyncio.Future[ChunkDone]) -> None:
         try:
@@ -89,8 +94,8 @@ class Dispatcher:
                 raise WorkersLost from lost
             self._ledger.give_back(replace(chunk, attempt=chunk.attempt + 1))
             return
-        self._ledger.finish(chunk, done.blocks, Tally.from_bytes(done.tally))
-        self._blocks_per_s = done.blocks / max(done.seconds, 1e-6)
+        self._ledger.finish(chunk, done.count, Found.from_bytes(done.found))
+        self._units_per_s[chunk.section] = done.count / max(done.seconds, 1e-6)
 
     async def _free_the_workers(self) -> None:
         for future in self._running:

@@ -1,43 +1,45 @@
-"""The ingress deployment: one gRPC call in; progress, checkpoints and the result out; all computing left to workers."""
+"""The ingress deployment: one gRPC call in; progress, checkpoints and results out; all computing left to workers."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
+import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
-from typing import Final
-from uuid import uuid4
+from functools import partial
+from typing import Final, TypeVar
 
 import ray
-from opentelemetry.trace import Span, Status, StatusCode
+from opentelemetry.trace import Span
 from ray.exceptions import ObjectLostError, OutOfMemoryError, RayActorError, WorkerCrashedError
 from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from montecarlo.engine.v1 import engine_pb2
 from simulator import codec, engine, result
+from simulator.codec_settings import DEFAULT_PATHS
 from simulator.engine import Plan
-from simulator.errors import InvalidInput
+from simulator.errors import FieldViolation, InvalidInput
+from simulator.ledger import Chunk, Ledger, Outline
+from simulator.sections import Section
 from simulator.serve import checkpoint, refusal, telemetry
-from simulator.serve.chunks import ChunkDone, ChunkRefused, ChunkTask
-from simulator.serve.dispatch import Dispatcher, Pace, RunChunk, WorkerLost, WorkersLost
-from simulator.serve.ledger import Chunk, Ledger, Prefix
+from simulator.serve.batches import Batch, BatchDispatcher, RunBatch, batches
+from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
+from simulator.serve.dispatch import Dispatcher, Pace, RunChunk, WorkerLost
+from simulator.serve.gate import Gate
 from simulator.serve.messages import Messages
 from simulator.serve.settings import Settings
 from simulator.serve.worker import Worker
 
-_log: Final = logging.getLogger("ray.serve")
-
 LOST: Final = (RayActorError, WorkerCrashedError, OutOfMemoryError, ObjectLostError, DeploymentUnavailableError)
 """How the loss of a worker, or of its node, shows."""
 
-EMPTY: Final = engine_pb2.SimulateResponse()
-"""Sent before a refusal: Ray Serve carries a call's status to the client only beside a message."""
+MOST_ACCOUNTS: Final = 10_000
 
-
+Answer = TypeVar("Answer")
 Responses = AsyncGenerator[engine_pb2.SimulateResponse, None]
+ManyResponses = AsyncGenerator[engine_pb2.SimulateManyResponse, None]
 
 
 class Ingress:
@@ -48,8 +50,8 @@ class Ingress:
         self._workers = workers
         self._settings = settings
         self._max_workers = settings.max_workers
-        self._running = 0
         self._telemetry = telemetry.start("ingress")
+        self._gate = Gate(settings, self._telemetry)
 
     def reconfigure(self, user_config: dict[str, int]) -> None:
         """How many workers there may be: may change while simulations run."""
@@ -59,71 +61,60 @@ class Ingress:
         self, request: engine_pb2.SimulateRequest, grpc_context: refusal.Call
     ) -> Responses:
         """Ray Serve cancels this generator when the client ends its call or its deadline passes."""
-        if self._running >= self._settings.max_simulations:
-            refusal.too_busy(grpc_context, running=self._running, retry_delay_s=self._settings.retry_delay_s)
-            yield EMPTY
-            return
-        self._running += 1
-        self._telemetry.running.add(1)
-        try:
-            async with aclosing(self._answered(request, grpc_context)) as responses:
-                async for response in responses:
-                    yield response
-        finally:
-            self._running -= 1
-            self._telemetry.running.add(-1)
+        answers = partial(self._simulated, request)
+        empty = engine_pb2.SimulateResponse()
+        async with aclosing(self._gate.through("engine.simulate", grpc_context, answers, empty)) as responses:
+            async for response in responses:
+                yield response
+
+    async def SimulateMany(  # noqa: N802 — the name of the RPC
+        self, request: engine_pb2.SimulateManyRequest, grpc_context: refusal.Call
+    ) -> ManyResponses:
+        """As of Simulate."""
+        answers = partial(self._simulated_many, request)
+        empty = engine_pb2.SimulateManyResponse()
+        async with aclosing(self._gate.through("engine.simulate_many", grpc_context, answers, empty)) as responses:
+            async for response in responses:
+                yield response
 
     def __del__(self) -> None:
         """Ray Serve's call on a replica that is about to end."""
         if hasattr(self, "_telemetry"):
             self._telemetry.close()
 
-    async def _answered(self, request: engine_pb2.SimulateRequest, call: refusal.Call) -> Responses:
-        """The responses, with any error turned into a status in the one place."""
-        simulation = uuid4().hex
-        try:
-            async with aclosing(self._traced(simulation, request, call)) as responses:
-                async for response in responses:
-                    yield response
-        except InvalidInput as invalid:
-            refusal.invalid_input(call, invalid)
-            yield EMPTY
-        except WorkersLost:
-            _log.exception("simulation_lost_its_workers simulation=%s", simulation)
-            refusal.no_workers(call)
-            yield EMPTY
-        except Exception:  # noqa: BLE001 — whatever it is, the client must get a status and no stack trace
-            _log.exception("simulation_failed simulation=%s", simulation)
-            refusal.internal(call, simulation)
-            yield EMPTY
-
-    async def _traced(self, simulation: str, request: engine_pb2.SimulateRequest, call: refusal.Call) -> Responses:
-        parent = telemetry.parent_of(dict(call.invocation_metadata()))
-        span = self._telemetry.tracer.start_span("engine.simulate", context=parent)
-        try:
-            async with aclosing(self._simulated(simulation, request, span)) as responses:
-                async for response in responses:
-                    yield response
-        except BaseException as error:
-            span.set_status(Status(StatusCode.ERROR, type(error).__name__))
-            raise
-        finally:
-            span.end()
-
-    async def _simulated(self, simulation: str, request: engine_pb2.SimulateRequest, span: Span) -> Responses:
+    async def _simulated(self, request: engine_pb2.SimulateRequest, simulation: str, span: Span) -> Responses:
         started = time.monotonic()
         plan = await asyncio.to_thread(planned, request)
         span.set_attributes({"paths": plan.paths, "blocks": plan.blocks, "input_digest": plan.input_digest})
-        ledger = opened(plan, checkpoint.decode(plan, request.resume_from))
-        messages = Messages(plan, ledger, self._settings)
+        kept = checkpoint.decode(plan, request.resume_from)
+        ledger = Ledger(Outline.of(plan), kept.prefix)
+        budget = Budget(plan, started=started - kept.spent_s)
+        messages = Messages(plan, ledger, self._settings, spent_s=kept.spent_s)
         yield messages.progress()
-        dispatcher = Dispatcher(ledger, self._runner(simulation, plan, span), self._pace())
+        dispatcher = Dispatcher(ledger, self._chunk_runner(simulation, plan, budget, span), self._pace())
+        budget.apply(ledger)
         async with aclosing(dispatcher.work()) as steps:
             async for _ in steps:
+                budget.apply(ledger)
                 for message in messages.due():
                     yield message
         built = await asyncio.to_thread(result.build, plan, ledger.total(), time.monotonic() - started)
         yield engine_pb2.SimulateResponse(result=built)
+
+    async def _simulated_many(self, request: engine_pb2.SimulateManyRequest, _: str, span: Span) -> ManyResponses:
+        count = len(request.inputs)
+        if not 1 <= count <= MOST_ACCOUNTS:
+            why = f"are {count}: give 1 to {MOST_ACCOUNTS} accounts a call"
+            raise InvalidInput([FieldViolation(field="inputs", description=why)])
+        span.set_attribute("accounts", count)
+        todo = batches([each.settings.paths or DEFAULT_PATHS for each in request.inputs], self._max_workers)
+        dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace())
+        async with aclosing(dispatcher.work()) as steps:
+            async for batch, done in steps:
+                for data in done.answers:
+                    answer = engine_pb2.SimulateManyResponse.FromString(data)
+                    answer.index += batch.first
+                    yield answer
 
     def _pace(self) -> Pace:
         return Pace(
@@ -133,7 +124,7 @@ class Ingress:
             tick_s=self._settings.progress_s / 2,
         )
 
-    def _runner(self, simulation: str, plan: Plan, span: Span) -> RunChunk:
+    def _chunk_runner(self, simulation: str, plan: Plan, budget: Budget, span: Span) -> RunChunk:
         reference = ray.put(plan)
         trace = telemetry.carrier_of(span)
 
@@ -141,20 +132,37 @@ class Ingress:
             task = ChunkTask(
                 simulation=simulation,
                 plan=(reference,),
-                first_block=chunk.first_block,
-                blocks=chunk.blocks,
-                budget_s=budget_s,
+                section=chunk.section,
+                first=chunk.first,
+                count=chunk.count,
+                budget_s=min(budget_s, budget.left_s) if chunk.section is Section.PATHS else budget_s,
                 trace=trace,
             )
-            try:
-                answer: ChunkDone | ChunkRefused = await self._workers.run_chunk.remote(task)
-            except LOST as lost:
-                raise WorkerLost from lost
+            answer: ChunkDone | ChunkRefused = await unless_lost(self._workers.run_chunk.remote(task))
             if isinstance(answer, ChunkRefused):
                 raise InvalidInput(answer.violations)
             return answer
 
         return run
+
+    def _batch_runner(self, request: engine_pb2.SimulateManyRequest, span: Span) -> RunBatch:
+        trace = telemetry.carrier_of(span)
+
+        async def run(batch: Batch) -> BatchDone:
+            inputs = request.inputs[batch.first : batch.first + batch.count]
+            task = BatchTask(inputs=tuple(each.SerializeToString() for each in inputs), trace=trace)
+            answer: BatchDone = await unless_lost(self._workers.run_batch.remote(task))
+            return answer
+
+        return run
+
+
+async def unless_lost(answer: Awaitable[Answer]) -> Answer:
+    """What a worker answers. Raises: WorkerLost."""
+    try:
+        return await answer
+    except LOST as lost:
+        raise WorkerLost from lost
 
 
 def planned(request: engine_pb2.SimulateRequest) -> Plan:
@@ -162,7 +170,20 @@ def planned(request: engine_pb2.SimulateRequest) -> Plan:
     return engine.plan(codec.decode(request.input), codec.digest(request.input))
 
 
-def opened(plan: Plan, resumed: Prefix) -> Ledger:
-    """The book of a simulation that starts, or goes on after `resumed`."""
-    fan_blocks = min(plan.blocks, -(-engine.FAN_PATHS // plan.block_paths))
-    return Ledger(blocks=plan.blocks, fan_blocks=fan_blocks, resumed=resumed)
+class Budget:
+    """The time budget of one simulation, of which a resumed one has spent some already."""
+
+    def __init__(self, plan: Plan, *, started: float) -> None:
+        """`started` is when it began, or when it would have, had all attempts been one."""
+        seconds = plan.spec.settings.time_budget_s
+        self._ends = math.inf if seconds is None else started + seconds
+
+    @property
+    def left_s(self) -> float:
+        """Seconds left, not below 0."""
+        return max(0.0, self._ends - time.monotonic())
+
+    def apply(self, ledger: Ledger) -> None:
+        """Lets no further paths begin once it is spent."""
+        if not self.left_s:
+            ledger.expire()

@@ -7,18 +7,20 @@ import os
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from operator import attrgetter
 from typing import Any, Final
 
-from simulator import engine
+from montecarlo.engine.v1 import engine_pb2
+from simulator import many, sections
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
+from simulator.found import Found
 from simulator.serve import telemetry
-from simulator.serve.chunks import ChunkDone, ChunkRefused, ChunkTask
+from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
 from simulator.serve.settings import Settings
-from simulator.tally import Tally
 
 PIECE_S: Final = 0.25
 """How long the engine runs before the worker looks up again."""
@@ -49,6 +51,14 @@ class Worker:
         finally:
             stop.set()
 
+    async def run_batch(self, task: BatchTask) -> BatchDone:
+        """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine."""
+        stop = threading.Event()
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._lane, self._run_batch, task, stop)
+        finally:
+            stop.set()
+
     def __del__(self) -> None:
         """Ray Serve's call on a replica that is about to end."""
         if hasattr(self, "_telemetry"):
@@ -64,35 +74,46 @@ class Worker:
         return plan
 
     def _run(self, plan: Plan, task: ChunkTask, stop: threading.Event) -> ChunkDone | ChunkRefused:
-        with self._observed(task) as span:
+        about: dict[str, str | int] = {"section": task.section.name, "first": task.first}
+        with self._observed("engine.run_chunk", task.trace, about) as span:
             try:
-                done = self._compute(plan, task, stop)
+                count, found, seconds = self._compute(plan, task, stop)
             except InvalidInput as invalid:
                 return ChunkRefused(violations=invalid.violations)
-            tally = done[1]
-            span.set_attributes({"blocks": done[0], "paths": tally.paths, "path_steps": tally.steps})
+            tally = found.tally
+            span.set_attributes({"count": count, "paths": tally.paths, "path_steps": tally.steps})
             self._telemetry.path_steps.add(tally.steps)
             self._telemetry.chunks.add(1)
-            return ChunkDone(blocks=done[0], tally=tally.to_bytes(), seconds=done[2])
+            return ChunkDone(count=count, found=found.to_bytes(), seconds=seconds)
 
-    def _compute(self, plan: Plan, task: ChunkTask, stop: threading.Event) -> tuple[int, Tally, float]:
-        """Blocks done, their tally, and the seconds it took."""
+    def _compute(self, plan: Plan, task: ChunkTask, stop: threading.Event) -> tuple[int, Found, float]:
+        """Units done, what they yielded, and the seconds it took. One piece is done whatever the budget."""
         started = time.monotonic()
-        done, total, piece, elapsed = 0, Tally.empty(), self._threads, 0.0
-        while done < task.blocks and elapsed < task.budget_s and not stop.is_set():
-            blocks = min(piece, task.blocks - done)
-            total = Tally.merge(total, engine.run(plan, task.first_block + done, blocks, threads=self._threads))
-            done += blocks
+        done, total, piece, elapsed = 0, Found(), self._threads, 0.0
+        while done < task.count and (not done or elapsed < task.budget_s) and not stop.is_set():
+            units = min(piece, task.count - done)
+            total += sections.run(plan, task.section, task.first + done, units, threads=self._threads)
+            done += units
             before, elapsed = elapsed, time.monotonic() - started
-            piece = paced(blocks, elapsed - before, self._threads)
+            piece = paced(units, elapsed - before, self._threads)
         return done, total, elapsed
 
+    def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:
+        started = time.monotonic()
+        with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
+            inputs = [engine_pb2.SimulateInput.FromString(each) for each in task.inputs]
+            answers = sorted(many.simulate(inputs, threads=self._threads, stop=stop.is_set), key=attrgetter("index"))
+            steps = sum(each.result.path_steps for each in answers)
+            span.set_attribute("path_steps", steps)
+            self._telemetry.path_steps.add(steps)
+            self._telemetry.chunks.add(1)
+            serialised = tuple(each.SerializeToString() for each in answers)
+            return BatchDone(answers=serialised, seconds=time.monotonic() - started)
+
     @contextmanager
-    def _observed(self, task: ChunkTask) -> Iterator[Any]:
+    def _observed(self, name: str, trace: dict[str, str], about: Mapping[str, str | int]) -> Iterator[Any]:
         span = self._telemetry.tracer.start_span(
-            "engine.run_chunk",
-            context=telemetry.parent_of(task.trace),
-            attributes={"first_block": task.first_block, "worker": os.getpid()},
+            name, context=telemetry.parent_of(trace), attributes={**about, "worker": os.getpid()}
         )
         self._telemetry.busy.add(1)
         try:
@@ -102,9 +123,9 @@ class Worker:
             self._telemetry.busy.add(-1)
 
 
-def paced(blocks: int, took_s: float, threads: int) -> int:
-    """Blocks of the next piece, so that it takes PIECE_S: a multiple of the threads, at most four times as many."""
-    wanted = blocks * min(4.0, PIECE_S / max(took_s, 1e-6))
+def paced(units: int, took_s: float, threads: int) -> int:
+    """Units of the next piece, so that it takes PIECE_S: a multiple of the threads, at most four times as many."""
+    wanted = units * min(4.0, PIECE_S / max(took_s, 1e-6))
     return max(1, int(wanted / threads)) * threads
 
 

@@ -25,6 +25,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.ray, pytest.mark.timeout(240)]
 COMPLETED = "montecarlo.simulation-completed"
 WAIT_S = 90.0
 LONG_PATHS = 4_000_000
+LONG_RUN = {"paths": LONG_PATHS, "seed": 5, "as_of": "2019-01-02T00:00:00Z"}
+"""Its present is given: two jobs have the same input, and so the same digest, only if they have the same one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +133,7 @@ def test_a_service_killed_in_mid_job_leaves_one_result_and_exactly_one_completio
     quick_rescue = {**world.variables, "MCSVC_LEASE_S": "3", "MCSVC_BACKOFF_BASE_S": "1"}
     with service_process(quick_rescue) as first:
         port = first.wait_for("service_started")["http_port"]
-        body = {"subject": {"assessment_id": "asm-lucky-001"}, "settings": {"paths": LONG_PATHS, "seed": 5}}
+        body = {"subject": {"assessment_id": "asm-lucky-001"}, "settings": LONG_RUN}
         job_id = httpx.post(f"http://127.0.0.1:{port}/simulations", json=body, timeout=WAIT_S).json()["id"]
         _wait_for_checkpoint(world)
         first.process.send_signal(signal.SIGKILL)

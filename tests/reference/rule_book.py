@@ -1,23 +1,44 @@
-"""The account rules applied to one path, one trade at a time, in plain Python integers.
+"""The account rules applied to one path, one trade at a time, in plain Python integers and fractions.
 
-Written from the definitions of the rules alone (the comments of rules.proto and result.proto), never from the
-engine, so that the two can disagree. Order of tests after each trade: running peak, floor of the maximum drawdown,
-floor of the day, target with its minimum days; at the end of a day: trailing update, then the time limit.
+Written from docs/rule-book.md and the comments of the protos alone, never from the engine, so that the two can
+disagree. What stands in this file is the order of things; each rule is a small function of `floors`, `passing` or
+`funded`, and the state they act on is a `Standing`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import NamedTuple
 
-from simulator.spec import Account, BreachOperator, DrawdownKind, MinimumDays, Rules
+from simulator.spec import Account, DailyAction, DrawdownKind, Rules
+from tests.reference import floors, funded, passing
+from tests.reference.passing import Calendar
+from tests.reference.standing import Standing, fresh, present, sized
 
 PASSED, BREACHED_MAX_DRAWDOWN, BREACHED_DAILY_LOSS, EXPIRED = range(4)
+
+EVERY_DAY = Calendar(calendar_days=1, trading_days=1)
+
+
+class Deal(NamedTuple):
+    """One closed trade in minor units: its P&L and, where known, its worst and best open P&L."""
+
+    pnl: int
+    mae: int | None = None
+    mfe: int | None = None
+
+
+Day = Sequence[Deal]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """How one path ended; money in minor units. closes: balance less that at the start, after each day it used."""
+    """How one path ended; money in minor units. closes: balance less that at the start, after each day it used.
+
+    phase: the last that was reached, from 0; skipped: trades of its days that were not taken; paid: to the trader.
+    """
 
     outcome: int
     final_pnl: int
@@ -25,123 +46,173 @@ class Ending:
     days: int
     trades: int
     closes: tuple[int, ...]
+    skipped: int = 0
+    phase: int = 0
+    paid: int = 0
+    payouts: int = 0
+    paused_days: int = 0
 
 
 @dataclass(slots=True, kw_only=True)
 class Path:
-    """Where a path stands between two trades."""
+    """One path: the account of the phase under way, and what is counted over all phases."""
 
-    rules: Rules
-    start: int
-    balance: int
-    opening_balance: int
-    highest_close: int
-    highest_equity: int
-    path_peak: int
-    qualified_days: int
-    max_drawdown: int = 0
+    account: Standing
+    excursions: bool
+    pace: Calendar
+    outcome: int | None = None
     trades: int = 0
-
-    def trade(self, pnl: int) -> int | None:
-        """Books a trade; the outcome if it ends the path."""
-        self.balance += pnl
-        self.trades += 1
-        self.path_peak = max(self.path_peak, self.balance)
-        self.max_drawdown = max(self.max_drawdown, self.path_peak - self.balance)
-        self.highest_equity = max(self.highest_equity, self.balance)
-        floor = drawdown_floor(self.rules, self.highest_close, self.highest_equity)
-        if breaches(self.balance, floor, self.rules.breach):
-            return BREACHED_MAX_DRAWDOWN
-        if breaches(self.balance, daily_floor(self.rules, self.opening_balance), self.rules.breach):
-            return BREACHED_DAILY_LOSS
-        return PASSED if passes(self.balance, self.qualified_days + self.qualifies_today(), self.rules) else None
-
-    def qualifies_today(self) -> int:
-        """1 if the day as it stands counts towards the minimum days, else 0."""
-        return 1 if qualifies(self.balance - self.opening_balance, self.rules.minimum_days) else 0
-
-    def close_day(self) -> None:
-        """The trailing update at the end of a day."""
-        self.highest_close = max(self.highest_close, self.balance)
-        self.qualified_days += self.qualifies_today()
-        self.opening_balance = self.balance
+    skipped: int = 0
+    paid: int = 0
+    paused_days: int = 0
+    largest_fall: int = 0
+    balances: list[int] = field(default_factory=list)
 
 
-def play(days: Sequence[Sequence[int]], rules: Rules, account: Account) -> Ending:
-    """The end of an account traded through these days, each the P&Ls of its trades; the last day is the horizon."""
-    path, closes = begin(rules, account), []
+def play(
+    days: Iterable[Day], rules: Rules, account: Account, *, excursions: bool = False, pace: Calendar = EVERY_DAY
+) -> Ending:
+    """The end of an account traded through these days; the last of them is the horizon."""
+    path = Path(account=present(rules, account), excursions=excursions, pace=pace)
     for day in days:
-        outcome = next((end for end in map(path.trade, day) if end is not None), None)
-        closes.append(path.balance - path.start)
-        path.close_day()
-        days_used = account.days_traded + len(closes)
-        if outcome is None and rules.time_limit_days is not None and days_used >= rules.time_limit_days:
-            outcome = EXPIRED
-        if outcome is not None:
-            return ending(path, outcome, closes)
-    return ending(path, EXPIRED, closes)
+        trade_through(path, day)
+        if path.outcome is None and not path.account.passed:
+            end_day(path)
+        path.balances.append(path.account.balance)
+        if path.outcome is not None:
+            break
+        if path.account.passed:
+            path.account = fresh(rules, path.account.phase + 1)
+    return ending(path, start=account.balance_minor, payouts_before=account.payouts)
 
 
-def begin(rules: Rules, account: Account) -> Path:
-    """The path before its first trade, at the end of a trading day."""
-    highest = max(rules.starting_balance_minor, account.high_water_mark_minor, account.balance_minor)
-    return Path(
-        rules=rules,
-        start=account.balance_minor,
-        balance=account.balance_minor,
-        opening_balance=account.balance_minor,
-        highest_close=highest,
-        highest_equity=highest,
-        path_peak=account.balance_minor,
-        qualified_days=account.qualifying_days,
-    )
-
-
-def ending(path: Path, outcome: int, closes: Sequence[int]) -> Ending:
-    """What the path yields."""
-    return Ending(
-        outcome=outcome,
-        final_pnl=path.balance - path.start,
-        max_drawdown=path.max_drawdown,
-        days=len(closes),
-        trades=path.trades,
-        closes=tuple(closes),
-    )
-
-
-def drawdown_floor(rules: Rules, highest_close: int, highest_equity: int) -> int | None:
-    """The balance the maximum drawdown may not reach, or None without that rule."""
+def excursions_used(history: Iterable[Day], rules: Rules, *, wanted: bool) -> bool:
+    """Whether breaches are looked for within trades: every trade must tell what that needs."""
     rule = rules.max_drawdown
-    if rule is None:
-        return None
-    reference = {
-        DrawdownKind.STATIC: rules.starting_balance_minor,
-        DrawdownKind.TRAILING_END_OF_DAY: highest_close,
-        DrawdownKind.TRAILING_INTRADAY: highest_equity,
-    }[rule.kind]
-    floor = reference - rule.allowance_minor
-    return floor if rule.lock_minor is None else min(floor, rule.lock_minor)
+    needs_mfe = rule is not None and rule.kind is DrawdownKind.TRAILING_INTRADAY
+    deals = [deal for day in history for deal in day]
+    known = all(deal.mae is not None and (deal.mfe is not None or not needs_mfe) for deal in deals)
+    return wanted and known
 
 
-def daily_floor(rules: Rules, opening_balance: int) -> int | None:
-    """The balance a day's loss may not reach, or None without that rule."""
-    return None if rules.daily_loss is None else opening_balance - rules.daily_loss.limit_minor
+def trade_through(path: Path, day: Day) -> None:
+    """The trades of a day, until the path ends; those after a pause or the pass of a phase are not taken."""
+    resting = False
+    for deal in day:
+        if resting:
+            path.skipped += 1
+            continue
+        path.trades += 1
+        resting = trade(path, deal)
+        if path.outcome is not None:
+            return
 
 
-def breaches(balance: int, floor: int | None, operator: BreachOperator) -> bool:
-    """Whether the balance is at or below (or only below) the floor."""
-    if floor is None:
+def trade(path: Path, deal: Deal) -> bool:
+    """Takes one trade; whether the rest of the day is not traded."""
+    account = path.account
+    low, high, after = trade_range(path, deal)
+    if floors.trails_at_once(account):
+        account.peak = max(account.peak, high)
+    found = counting_breach(path, low)
+    account.balance = after if found is None or not path.excursions else closed_at(account, found, high)
+    note_fall(path)
+    paused = found is not None and suffer(path, found[0])
+    if path.outcome is None and passing.passes(account):
+        pass_phase(path)
+    path.paused_days += paused and not account.passed
+    return paused or account.passed
+
+
+def trade_range(path: Path, deal: Deal) -> tuple[int, int, int]:
+    """The lowest and highest balance within a trade, and the one after it."""
+    account = path.account
+    after = account.balance + sized(account, deal.pnl)
+    if not path.excursions:
+        return after, after, after
+    assert deal.mae is not None
+    low = account.balance + min(sized(account, deal.mae), sized(account, deal.pnl))
+    high = account.balance + max(sized(account, deal.mfe or 0), sized(account, deal.pnl))
+    return low, high, after
+
+
+def counting_breach(path: Path, low: int) -> tuple[str, Fraction] | None:
+    """The breach that counts: the first that is tested or, within a trade, the one that came first."""
+    found = floors.breached(path.account, low)
+    if not found or not path.excursions:
+        return found[0] if found else None
+    # `max` gives the first of equals: the maximum drawdown.
+    return max(found, key=lambda each: floors.highest_in_breach(each[1], path.account.rules.breach))
+
+
+def closed_at(account: Standing, found: tuple[str, Fraction], high: int) -> int:
+    """Where a trade is closed that fell through a floor: there, but not above where equity was."""
+    name, level = found
+    moves = name == floors.MAX_DRAWDOWN and floors.trails_at_once(account)
+    return min(floors.highest_in_breach(level, account.rules.breach), high if moves else account.balance)
+
+
+def suffer(path: Path, floor: str) -> bool:
+    """Ends the path for a breach, or pauses the day: whether it is paused."""
+    rule = path.account.rules.daily_loss
+    if floor == floors.MAX_DRAWDOWN:
+        path.outcome = BREACHED_MAX_DRAWDOWN
         return False
-    return balance <= floor if operator is BreachOperator.AT_OR_BELOW else balance < floor
-
-
-def qualifies(profit: int, rule: MinimumDays | None) -> bool:
-    """Whether a traded day with this profit counts towards the minimum days."""
-    return rule is None or rule.min_profit_minor is None or profit >= rule.min_profit_minor
-
-
-def passes(balance: int, qualified_days: int, rules: Rules) -> bool:
-    """Whether the target is reached with enough qualifying days."""
-    if rules.target_minor is None or balance < rules.target_minor:
+    assert rule is not None
+    if rule.action is DailyAction.FAIL:
+        path.outcome = BREACHED_DAILY_LOSS
         return False
-    return rules.minimum_days is None or qualified_days >= rules.minimum_days.days
+    return True
+
+
+def pass_phase(path: Path) -> None:
+    """The last phase passed is the assessment passed."""
+    path.account.passed = True
+    if path.account.phase == len(path.account.rules.steps) - 1:
+        path.outcome = PASSED
+
+
+def note_fall(path: Path) -> None:
+    """The largest fall of the P&L of one phase from its running peak."""
+    account = path.account
+    account.highest_earned = max(account.highest_earned, account.earned)
+    path.largest_fall = max(path.largest_fall, account.highest_earned - account.earned)
+
+
+def end_day(path: Path) -> None:
+    """The end of a day on which nothing ended and no phase was passed."""
+    account = path.account
+    if floors.trails_overnight(account):
+        account.peak = max(account.peak, account.balance)
+    count_day(account)
+    path.paid += funded.pay_out(account)
+    funded.scale(account)
+    if passing.time_is_up(account, path.pace) or funded.all_paid(account):
+        path.outcome = EXPIRED
+    account.opening = account.anchor = account.balance
+
+
+def count_day(account: Standing) -> None:
+    """The day counts for the time limits, may qualify and may be the best one."""
+    account.days += 1
+    account.days_here += 1
+    account.qualifying += passing.qualifies(account.today, account.step.minimum_days)
+    account.best_day = max(account.best_day, account.today)
+    funded.count_for_payout(account)
+
+
+def ending(path: Path, *, start: int, payouts_before: int) -> Ending:
+    """What the path yields; one that has not ended by the horizon has expired."""
+    return Ending(
+        outcome=EXPIRED if path.outcome is None else path.outcome,
+        final_pnl=path.account.earned,
+        max_drawdown=path.largest_fall,
+        days=len(path.balances),
+        trades=path.trades,
+        closes=tuple(balance - start for balance in path.balances),
+        skipped=path.skipped,
+        phase=path.account.phase,
+        paid=path.paid,
+        payouts=path.account.payouts - payouts_before,
+        paused_days=path.paused_days,
+    )

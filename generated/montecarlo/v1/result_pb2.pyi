@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from montecarlo.v1 import settings_pb2 as _settings_pb2
 import builtins as _builtins
 import sys
@@ -18,6 +19,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _StopReason:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StopReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StopReason.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STOP_REASON_UNSPECIFIED: _StopReason.ValueType  # 0
+    """Same as PATHS."""
+    STOP_REASON_PATHS: _StopReason.ValueType  # 1
+    """All paths asked for were done."""
+    STOP_REASON_PRECISION: _StopReason.ValueType  # 2
+    """Every precision target was reached."""
+    STOP_REASON_TIME: _StopReason.ValueType  # 3
+    """The time budget was spent."""
+
+class StopReason(_StopReason, metaclass=_StopReasonEnumTypeWrapper):
+    """Why the simulation stopped."""
+
+STOP_REASON_UNSPECIFIED: StopReason.ValueType  # 0
+"""Same as PATHS."""
+STOP_REASON_PATHS: StopReason.ValueType  # 1
+"""All paths asked for were done."""
+STOP_REASON_PRECISION: StopReason.ValueType  # 2
+"""Every precision target was reached."""
+STOP_REASON_TIME: StopReason.ValueType  # 3
+"""The time budget was spent."""
+Global___StopReason: _TypeAlias = StopReason  # noqa: Y015
 
 @_typing.final
 class Estimate(_message.Message):
@@ -57,7 +86,9 @@ Global___Estimate: _TypeAlias = Estimate  # noqa: Y015
 
 @_typing.final
 class Outcomes(_message.Message):
-    """How the paths end. Each path ends in exactly one outcome; the values are probabilities and sum to 1."""
+    """How the paths end. Each path ends in exactly one outcome; the values are probabilities and sum to 1. An outcome that no
+    rule of the account leads to is unset.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -324,6 +355,248 @@ class HistorySummary(_message.Message):
 Global___HistorySummary: _TypeAlias = HistorySummary  # noqa: Y015
 
 @_typing.final
+class PhaseResult(_message.Message):
+    """How one phase of an assessment goes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PHASE_FIELD_NUMBER: _builtins.int
+    REACHED_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    phase: _builtins.int
+    """The phase, from 1."""
+    @_builtins.property
+    def reached(self) -> Global___Estimate:
+        """Probability that the phase is reached."""
+
+    @_builtins.property
+    def passed(self) -> Global___Estimate:
+        """Probability that it is passed, over all paths."""
+
+    def __init__(
+        self,
+        *,
+        phase: _builtins.int = ...,
+        reached: Global___Estimate | None = ...,
+        passed: Global___Estimate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["passed", b"passed", "reached", b"reached"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["passed", b"passed", "phase", b"phase", "reached", b"reached"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PhaseResult: _TypeAlias = PhaseResult  # noqa: Y015
+
+@_typing.final
+class EstimationInterval(_message.Message):
+    """A probability under many resampled histories: what the history's shortness leaves open."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEAN_FIELD_NUMBER: _builtins.int
+    STD_DEV_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    mean: _builtins.float
+    """Mean over the histories."""
+    std_dev: _builtins.float
+    """Standard deviation over the histories, the sampling error of the inner paths taken off."""
+    low: _builtins.float
+    """2.5% quantile over the histories."""
+    high: _builtins.float
+    """97.5% quantile over the histories."""
+    def __init__(
+        self,
+        *,
+        mean: _builtins.float = ...,
+        std_dev: _builtins.float = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low", "mean", b"mean", "std_dev", b"std_dev"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimationInterval: _TypeAlias = EstimationInterval  # noqa: Y015
+
+@_typing.final
+class EstimationRiskResult(_message.Message):
+    """Estimation risk. Not sampling error: more paths do not shrink it, more trades do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HISTORIES_FIELD_NUMBER: _builtins.int
+    PATHS_PER_HISTORY_FIELD_NUMBER: _builtins.int
+    PASSED_FIELD_NUMBER: _builtins.int
+    BREACHED_MAX_DRAWDOWN_FIELD_NUMBER: _builtins.int
+    BREACHED_DAILY_LOSS_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    histories: _builtins.int
+    """Resampled histories."""
+    paths_per_history: _builtins.int
+    """Paths on each."""
+    @_builtins.property
+    def passed(self) -> Global___EstimationInterval:
+        """Of the probability to pass."""
+
+    @_builtins.property
+    def breached_max_drawdown(self) -> Global___EstimationInterval:
+        """Of the probability of a breach of the maximum drawdown."""
+
+    @_builtins.property
+    def breached_daily_loss(self) -> Global___EstimationInterval:
+        """Of the probability of a breach of the daily loss."""
+
+    @_builtins.property
+    def expired(self) -> Global___EstimationInterval:
+        """Of the probability to expire."""
+
+    def __init__(
+        self,
+        *,
+        histories: _builtins.int = ...,
+        paths_per_history: _builtins.int = ...,
+        passed: Global___EstimationInterval | None = ...,
+        breached_max_drawdown: Global___EstimationInterval | None = ...,
+        breached_daily_loss: Global___EstimationInterval | None = ...,
+        expired: Global___EstimationInterval | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["breached_daily_loss", b"breached_daily_loss", "breached_max_drawdown", b"breached_max_drawdown", "expired", b"expired", "passed", b"passed"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breached_daily_loss", b"breached_daily_loss", "breached_max_drawdown", b"breached_max_drawdown", "expired", b"expired", "histories", b"histories", "passed", b"passed", "paths_per_history", b"paths_per_history"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimationRiskResult: _TypeAlias = EstimationRiskResult  # noqa: Y015
+
+@_typing.final
+class ScenarioResult(_message.Message):
+    """A scenario beside the simulation proper, on the same random numbers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OUTCOMES_FIELD_NUMBER: _builtins.int
+    DIFFERENCES_FIELD_NUMBER: _builtins.int
+    MEAN_FINAL_PNL_FIELD_NUMBER: _builtins.int
+    MEAN_FINAL_PNL_DIFFERENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name of the scenario."""
+    @_builtins.property
+    def outcomes(self) -> Global___Outcomes:
+        """Its probabilities."""
+
+    @_builtins.property
+    def differences(self) -> Global___Outcomes:
+        """Its probabilities less those of the simulation proper; the errors are those of the paired differences."""
+
+    @_builtins.property
+    def mean_final_pnl(self) -> Global___Estimate:
+        """Mean P&L at the end, in account currency."""
+
+    @_builtins.property
+    def mean_final_pnl_difference(self) -> Global___Estimate:
+        """That mean less the one of the simulation proper, in account currency, paired."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        outcomes: Global___Outcomes | None = ...,
+        differences: Global___Outcomes | None = ...,
+        mean_final_pnl: Global___Estimate | None = ...,
+        mean_final_pnl_difference: Global___Estimate | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "mean_final_pnl", b"mean_final_pnl", "mean_final_pnl_difference", b"mean_final_pnl_difference", "outcomes", b"outcomes"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["differences", b"differences", "mean_final_pnl", b"mean_final_pnl", "mean_final_pnl_difference", b"mean_final_pnl_difference", "name", b"name", "outcomes", b"outcomes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScenarioResult: _TypeAlias = ScenarioResult  # noqa: Y015
+
+@_typing.final
+class RareEventEstimate(_message.Message):
+    """A breach probability by importance sampling."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    PROBABILITY_FIELD_NUMBER: _builtins.int
+    RELATIVE_ERROR_FIELD_NUMBER: _builtins.int
+    PATHS_FIELD_NUMBER: _builtins.int
+    TILT_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """"breached_max_drawdown" or "breached_daily_loss"."""
+    relative_error: _builtins.float
+    """Standard error over value."""
+    paths: _builtins.int
+    """Paths used."""
+    tilt: _builtins.float
+    """Strength of the exponential tilt, per unit of account currency; negative tilts towards losses."""
+    @_builtins.property
+    def probability(self) -> Global___Estimate:
+        """The probability. Unbiased."""
+
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+        probability: Global___Estimate | None = ...,
+        relative_error: _builtins.float = ...,
+        paths: _builtins.int = ...,
+        tilt: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["probability", b"probability"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["outcome", b"outcome", "paths", b"paths", "probability", b"probability", "relative_error", b"relative_error", "tilt", b"tilt"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RareEventEstimate: _TypeAlias = RareEventEstimate  # noqa: Y015
+
+@_typing.final
+class Diagnostics(_message.Message):
+    """What the history can tell."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EFFECTIVE_SAMPLE_SIZE_FIELD_NUMBER: _builtins.int
+    LAG_ONE_AUTOCORRELATION_FIELD_NUMBER: _builtins.int
+    BLOCK_LENGTH_REASON_FIELD_NUMBER: _builtins.int
+    DRIFT_Z_FIELD_NUMBER: _builtins.int
+    INTRA_TRADE_FIELD_NUMBER: _builtins.int
+    effective_sample_size: _builtins.float
+    """Independent trades that would tell as much about the mean: n / (1 + 2 * sum of autocorrelations), at most n."""
+    lag_one_autocorrelation: _builtins.float
+    """Autocorrelation of successive trades."""
+    block_length_reason: _builtins.str
+    """How the block length was come by, in words."""
+    drift_z: _builtins.float
+    """Mean P&L of the later half of the history less that of the earlier half, in standard errors."""
+    intra_trade: _builtins.bool
+    """Whether breaches within trades were looked for."""
+    def __init__(
+        self,
+        *,
+        effective_sample_size: _builtins.float = ...,
+        lag_one_autocorrelation: _builtins.float = ...,
+        block_length_reason: _builtins.str = ...,
+        drift_z: _builtins.float = ...,
+        intra_trade: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_length_reason", b"block_length_reason", "drift_z", b"drift_z", "effective_sample_size", b"effective_sample_size", "intra_trade", b"intra_trade", "lag_one_autocorrelation", b"lag_one_autocorrelation"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Diagnostics: _TypeAlias = Diagnostics  # noqa: Y015
+
+@_typing.final
 class SimulationResult(_message.Message):
     """The result of a simulation. Same input, settings and engine version: the same figures, to the bit."""
 
@@ -348,6 +621,15 @@ class SimulationResult(_message.Message):
     ENGINE_VERSION_FIELD_NUMBER: _builtins.int
     INPUT_DIGEST_FIELD_NUMBER: _builtins.int
     ELAPSED_S_FIELD_NUMBER: _builtins.int
+    PAYOUT_FIELD_NUMBER: _builtins.int
+    PAYOUTS_FIELD_NUMBER: _builtins.int
+    PHASES_FIELD_NUMBER: _builtins.int
+    PAUSED_DAYS_FIELD_NUMBER: _builtins.int
+    SCENARIOS_FIELD_NUMBER: _builtins.int
+    ESTIMATION_RISK_FIELD_NUMBER: _builtins.int
+    RARE_EVENTS_FIELD_NUMBER: _builtins.int
+    DIAGNOSTICS_FIELD_NUMBER: _builtins.int
+    STOP_REASON_FIELD_NUMBER: _builtins.int
     paths: _builtins.int
     """Paths simulated."""
     path_steps: _builtins.int
@@ -368,17 +650,23 @@ class SimulationResult(_message.Message):
     """SHA-256 of the canonical input, lower-case hex."""
     elapsed_s: _builtins.float
     """Wall-clock seconds the engine took. The only field that differs between equal runs."""
+    stop_reason: Global___StopReason.ValueType
+    """Why it stopped."""
     @_builtins.property
     def outcomes(self) -> Global___Outcomes:
         """Probabilities of how the account ends."""
 
     @_builtins.property
     def final_pnl(self) -> Global___Distribution:
-        """Balance at the end less the balance at the start, in account currency, over all paths."""
+        """What was made or lost: balance at the end and all withdrawals less the balance at the start, deposits left out, in
+        account currency, over all paths. With phases: of the last phase that was reached.
+        """
 
     @_builtins.property
     def max_drawdown(self) -> Global___Distribution:
-        """Largest fall of the closed balance from its running peak, in account currency, >= 0, over all paths."""
+        """Largest fall of the P&L from its running peak, at closed trades, in account currency, >= 0, over all paths.
+        Withdrawals and deposits are no falls and no rises. With phases: within one phase.
+        """
 
     @_builtins.property
     def days_to_pass(self) -> Global___Distribution:
@@ -404,6 +692,38 @@ class SimulationResult(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___Warning]:
         """What the reader must know. May be empty."""
 
+    @_builtins.property
+    def payout(self) -> Global___Distribution:
+        """What the trader is paid in all, after the split, in account currency, over all paths. Only with a payout rule."""
+
+    @_builtins.property
+    def payouts(self) -> Global___Distribution:
+        """Payouts made, over all paths. Only with a payout rule."""
+
+    @_builtins.property
+    def phases(self) -> _containers.RepeatedCompositeFieldContainer[Global___PhaseResult]:
+        """One entry a phase. Only with phases."""
+
+    @_builtins.property
+    def paused_days(self) -> Global___Distribution:
+        """Days on which trading was paused, over all paths. Only where a daily loss pauses."""
+
+    @_builtins.property
+    def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScenarioResult]:
+        """In the order of the settings."""
+
+    @_builtins.property
+    def estimation_risk(self) -> Global___EstimationRiskResult:
+        """What the history's shortness leaves open. Unset unless asked for."""
+
+    @_builtins.property
+    def rare_events(self) -> _containers.RepeatedCompositeFieldContainer[Global___RareEventEstimate]:
+        """Breaches too rare for plain sampling. May be empty."""
+
+    @_builtins.property
+    def diagnostics(self) -> Global___Diagnostics:
+        """What the history can tell."""
+
     def __init__(
         self,
         *,
@@ -426,10 +746,19 @@ class SimulationResult(_message.Message):
         engine_version: _builtins.str = ...,
         input_digest: _builtins.str = ...,
         elapsed_s: _builtins.float = ...,
+        payout: Global___Distribution | None = ...,
+        payouts: Global___Distribution | None = ...,
+        phases: _abc.Iterable[Global___PhaseResult] | None = ...,
+        paused_days: Global___Distribution | None = ...,
+        scenarios: _abc.Iterable[Global___ScenarioResult] | None = ...,
+        estimation_risk: Global___EstimationRiskResult | None = ...,
+        rare_events: _abc.Iterable[Global___RareEventEstimate] | None = ...,
+        diagnostics: Global___Diagnostics | None = ...,
+        stop_reason: Global___StopReason.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["days_to_breach", b"days_to_breach", "days_to_pass", b"days_to_pass", "equity_fan", b"equity_fan", "final_pnl", b"final_pnl", "history", b"history", "max_drawdown", b"max_drawdown", "outcomes", b"outcomes", "trades_to_end", b"trades_to_end"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["days_to_breach", b"days_to_breach", "days_to_pass", b"days_to_pass", "diagnostics", b"diagnostics", "equity_fan", b"equity_fan", "estimation_risk", b"estimation_risk", "final_pnl", b"final_pnl", "history", b"history", "max_drawdown", b"max_drawdown", "outcomes", b"outcomes", "paused_days", b"paused_days", "payout", b"payout", "payouts", b"payouts", "trades_to_end", b"trades_to_end"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_length", b"block_length", "currency", b"currency", "days_to_breach", b"days_to_breach", "days_to_pass", b"days_to_pass", "elapsed_s", b"elapsed_s", "engine_version", b"engine_version", "equity_fan", b"equity_fan", "final_pnl", b"final_pnl", "history", b"history", "horizon_days", b"horizon_days", "input_digest", b"input_digest", "max_drawdown", b"max_drawdown", "model", b"model", "outcomes", b"outcomes", "path_steps", b"path_steps", "paths", b"paths", "seed", b"seed", "trades_to_end", b"trades_to_end", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_length", b"block_length", "currency", b"currency", "days_to_breach", b"days_to_breach", "days_to_pass", b"days_to_pass", "diagnostics", b"diagnostics", "elapsed_s", b"elapsed_s", "engine_version", b"engine_version", "equity_fan", b"equity_fan", "estimation_risk", b"estimation_risk", "final_pnl", b"final_pnl", "history", b"history", "horizon_days", b"horizon_days", "input_digest", b"input_digest", "max_drawdown", b"max_drawdown", "model", b"model", "outcomes", b"outcomes", "path_steps", b"path_steps", "paths", b"paths", "paused_days", b"paused_days", "payout", b"payout", "payouts", b"payouts", "phases", b"phases", "rare_events", b"rare_events", "scenarios", b"scenarios", "seed", b"seed", "stop_reason", b"stop_reason", "trades_to_end", b"trades_to_end", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

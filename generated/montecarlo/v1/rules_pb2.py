@@ -24,31 +24,43 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19montecarlo/v1/rules.proto\x12\rmontecarlo.v1\"\x80\x01\n\x0bMaxDrawdown\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.montecarlo.v1.DrawdownKind\x12\x10\n\x06\x61mount\x18\x02 \x01(\tH\x00\x12\x11\n\x07percent\x18\x03 \x01(\tH\x00\x12\x14\n\x0clock_balance\x18\x04 \x01(\tB\x0b\n\tallowance\"\xc0\x01\n\tDailyLoss\x12\x10\n\x06\x61mount\x18\x01 \x01(\tH\x00\x12\x11\n\x07percent\x18\x02 \x01(\tH\x00\x12.\n\x06\x61nchor\x18\x03 \x01(\x0e\x32\x1e.montecarlo.v1.DailyLossAnchor\x12.\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x1e.montecarlo.v1.DailyLossAction\x12\x12\n\nreset_time\x18\x05 \x01(\t\x12\x11\n\ttime_zone\x18\x06 \x01(\tB\x07\n\x05limit\"=\n\x0cProfitTarget\x12\x10\n\x06\x61mount\x18\x01 \x01(\tH\x00\x12\x11\n\x07percent\x18\x02 \x01(\tH\x00\x42\x08\n\x06target\"/\n\x0bMinimumDays\x12\x0c\n\x04\x64\x61ys\x18\x01 \x01(\x05\x12\x12\n\nmin_profit\x18\x02 \x01(\t\"\xd9\x02\n\x0c\x41\x63\x63ountRules\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x18\n\x10starting_balance\x18\x03 \x01(\t\x12\x30\n\x0cmax_drawdown\x18\x04 \x01(\x0b\x32\x1a.montecarlo.v1.MaxDrawdown\x12-\n\x06\x62reach\x18\x05 \x01(\x0e\x32\x1d.montecarlo.v1.BreachOperator\x12,\n\ndaily_loss\x18\x06 \x01(\x0b\x32\x18.montecarlo.v1.DailyLoss\x12\x32\n\rprofit_target\x18\x07 \x01(\x0b\x32\x1b.montecarlo.v1.ProfitTarget\x12\x30\n\x0cminimum_days\x18\x08 \x01(\x0b\x32\x1a.montecarlo.v1.MinimumDays\x12\x17\n\x0ftime_limit_days\x18\t \x01(\x05\"f\n\x0c\x41\x63\x63ountState\x12\x0f\n\x07\x62\x61lance\x18\x01 \x01(\t\x12\x17\n\x0fhigh_water_mark\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x61ys_traded\x18\x03 \x01(\x05\x12\x17\n\x0fqualifying_days\x18\x04 \x01(\x05*\x93\x01\n\x0c\x44rawdownKind\x12\x1d\n\x19\x44RAWDOWN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RAWDOWN_KIND_STATIC\x10\x01\x12%\n!DRAWDOWN_KIND_TRAILING_END_OF_DAY\x10\x02\x12#\n\x1f\x44RAWDOWN_KIND_TRAILING_INTRADAY\x10\x03*m\n\x0e\x42reachOperator\x12\x1f\n\x1b\x42REACH_OPERATOR_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x42REACH_OPERATOR_AT_OR_BELOW\x10\x01\x12\x19\n\x15\x42REACH_OPERATOR_BELOW\x10\x02*Y\n\x0f\x44\x61ilyLossAnchor\x12!\n\x1d\x44\x41ILY_LOSS_ANCHOR_UNSPECIFIED\x10\x00\x12#\n\x1f\x44\x41ILY_LOSS_ANCHOR_PRIOR_BALANCE\x10\x01*P\n\x0f\x44\x61ilyLossAction\x12!\n\x1d\x44\x41ILY_LOSS_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41ILY_LOSS_ACTION_FAIL\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19montecarlo/v1/rules.proto\x12\rmontecarlo.v1\"\xa6\x01\n\x0bMaxDrawdown\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.montecarlo.v1.DrawdownKind\x12\x10\n\x06\x61mount\x18\x02 \x01(\tH\x00\x12\x11\n\x07percent\x18\x03 \x01(\tH\x00\x12$\n\x1apercent_of_high_water_mark\x18\x05 \x01(\tH\x00\x12\x14\n\x0clock_balance\x18\x04 \x01(\tB\x0b\n\tallowance\"\xdd\x01\n\tDailyLoss\x12\x10\n\x06\x61mount\x18\x01 \x01(\tH\x00\x12\x11\n\x07percent\x18\x02 \x01(\tH\x00\x12\x1b\n\x11percent_of_anchor\x18\x07 \x01(\tH\x00\x12.\n\x06\x61nchor\x18\x03 \x01(\x0e\x32\x1e.montecarlo.v1.DailyLossAnchor\x12.\n\x06\x61\x63tion\x18\x04 \x01(\x0e\x32\x1e.montecarlo.v1.DailyLossAction\x12\x12\n\nreset_time\x18\x05 \x01(\t\x12\x11\n\ttime_zone\x18\x06 \x01(\tB\x07\n\x05limit\"3\n\nTradingDay\x12\x12\n\nreset_time\x18\x01 \x01(\t\x12\x11\n\ttime_zone\x18\x02 \x01(\t\"=\n\x0cProfitTarget\x12\x10\n\x06\x61mount\x18\x01 \x01(\tH\x00\x12\x11\n\x07percent\x18\x02 \x01(\tH\x00\x42\x08\n\x06target\"/\n\x0bMinimumDays\x12\x0c\n\x04\x64\x61ys\x18\x01 \x01(\x05\x12\x12\n\nmin_profit\x18\x02 \x01(\t\")\n\x0b\x43onsistency\x12\x1a\n\x12max_best_day_share\x18\x01 \x01(\t\"\xd9\x01\n\x05Phase\x12\x32\n\rprofit_target\x18\x01 \x01(\x0b\x32\x1b.montecarlo.v1.ProfitTarget\x12\x30\n\x0cminimum_days\x18\x02 \x01(\x0b\x32\x1a.montecarlo.v1.MinimumDays\x12\x17\n\x0ftime_limit_days\x18\x03 \x01(\x05\x12 \n\x18time_limit_calendar_days\x18\x04 \x01(\x05\x12/\n\x0b\x63onsistency\x18\x05 \x01(\x0b\x32\x1a.montecarlo.v1.Consistency\"\xad\x02\n\x06Payout\x12\x12\n\nevery_days\x18\x01 \x01(\x05\x12\x30\n\x0cminimum_days\x18\x02 \x01(\x0b\x32\x1a.montecarlo.v1.MinimumDays\x12/\n\x0b\x63onsistency\x18\x03 \x01(\x0b\x32\x1a.montecarlo.v1.Consistency\x12\x15\n\rfloor_balance\x18\x04 \x01(\t\x12\x18\n\x10max_profit_share\x18\x05 \x01(\t\x12\x12\n\nmin_amount\x18\x06 \x01(\t\x12\x0c\n\x04\x63\x61ps\x18\x07 \x03(\t\x12\x0e\n\x06splits\x18\x08 \x03(\t\x12\x34\n\x0b\x66loor_after\x18\t \x01(\x0e\x32\x1f.montecarlo.v1.FloorAfterPayout\x12\x13\n\x0bmax_payouts\x18\n \x01(\x05\"b\n\x07Scaling\x12\x12\n\nevery_days\x18\x01 \x01(\x05\x12\x1a\n\x12min_profit_percent\x18\x02 \x01(\t\x12\x14\n\x0cstep_percent\x18\x03 \x01(\t\x12\x11\n\tmax_steps\x18\x04 \x01(\x05\"\xd2\x04\n\x0c\x41\x63\x63ountRules\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x18\n\x10starting_balance\x18\x03 \x01(\t\x12\x30\n\x0cmax_drawdown\x18\x04 \x01(\x0b\x32\x1a.montecarlo.v1.MaxDrawdown\x12-\n\x06\x62reach\x18\x05 \x01(\x0e\x32\x1d.montecarlo.v1.BreachOperator\x12,\n\ndaily_loss\x18\x06 \x01(\x0b\x32\x18.montecarlo.v1.DailyLoss\x12\x32\n\rprofit_target\x18\x07 \x01(\x0b\x32\x1b.montecarlo.v1.ProfitTarget\x12\x30\n\x0cminimum_days\x18\x08 \x01(\x0b\x32\x1a.montecarlo.v1.MinimumDays\x12\x17\n\x0ftime_limit_days\x18\t \x01(\x05\x12 \n\x18time_limit_calendar_days\x18\n \x01(\x05\x12/\n\x0b\x63onsistency\x18\x0b \x01(\x0b\x32\x1a.montecarlo.v1.Consistency\x12$\n\x06phases\x18\x0c \x03(\x0b\x32\x14.montecarlo.v1.Phase\x12%\n\x06payout\x18\r \x01(\x0b\x32\x15.montecarlo.v1.Payout\x12\'\n\x07scaling\x18\x0e \x01(\x0b\x32\x16.montecarlo.v1.Scaling\x12.\n\x0btrading_day\x18\x0f \x01(\x0b\x32\x19.montecarlo.v1.TradingDay\"\x83\x02\n\x0c\x41\x63\x63ountState\x12\x0f\n\x07\x62\x61lance\x18\x01 \x01(\t\x12\x17\n\x0fhigh_water_mark\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x61ys_traded\x18\x03 \x01(\x05\x12\x17\n\x0fqualifying_days\x18\x04 \x01(\x05\x12\x0e\n\x06\x65quity\x18\x05 \x01(\t\x12\x17\n\x0f\x62\x65st_day_profit\x18\x06 \x01(\t\x12\x1a\n\x12\x63\x61lendar_days_used\x18\x07 \x01(\x05\x12\r\n\x05phase\x18\x08 \x01(\x05\x12\x0f\n\x07payouts\x18\t \x01(\x05\x12\x19\n\x11\x64\x61ys_since_payout\x18\n \x01(\x05\x12\x1b\n\x13profit_since_payout\x18\x0b \x01(\t*\x93\x01\n\x0c\x44rawdownKind\x12\x1d\n\x19\x44RAWDOWN_KIND_UNSPECIFIED\x10\x00\x12\x18\n\x14\x44RAWDOWN_KIND_STATIC\x10\x01\x12%\n!DRAWDOWN_KIND_TRAILING_END_OF_DAY\x10\x02\x12#\n\x1f\x44RAWDOWN_KIND_TRAILING_INTRADAY\x10\x03*m\n\x0e\x42reachOperator\x12\x1f\n\x1b\x42REACH_OPERATOR_UNSPECIFIED\x10\x00\x12\x1f\n\x1b\x42REACH_OPERATOR_AT_OR_BELOW\x10\x01\x12\x19\n\x15\x42REACH_OPERATOR_BELOW\x10\x02*\x8d\x01\n\x0f\x44\x61ilyLossAnchor\x12!\n\x1d\x44\x41ILY_LOSS_ANCHOR_UNSPECIFIED\x10\x00\x12#\n\x1f\x44\x41ILY_LOSS_ANCHOR_PRIOR_BALANCE\x10\x01\x12\x32\n.DAILY_LOSS_ANCHOR_HIGHER_OF_BALANCE_AND_EQUITY\x10\x02*m\n\x0f\x44\x61ilyLossAction\x12!\n\x1d\x44\x41ILY_LOSS_ACTION_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x44\x41ILY_LOSS_ACTION_FAIL\x10\x01\x12\x1b\n\x17\x44\x41ILY_LOSS_ACTION_PAUSE\x10\x02*\x90\x01\n\x10\x46loorAfterPayout\x12\"\n\x1e\x46LOOR_AFTER_PAYOUT_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46LOOR_AFTER_PAYOUT_KEEP\x10\x01\x12\x1d\n\x19\x46LOOR_AFTER_PAYOUT_FOLLOW\x10\x02\x12\x1c\n\x18\x46LOOR_AFTER_PAYOUT_START\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'montecarlo.v1.rules_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DRAWDOWNKIND']._serialized_start=935
-  _globals['_DRAWDOWNKIND']._serialized_end=1082
-  _globals['_BREACHOPERATOR']._serialized_start=1084
-  _globals['_BREACHOPERATOR']._serialized_end=1193
-  _globals['_DAILYLOSSANCHOR']._serialized_start=1195
-  _globals['_DAILYLOSSANCHOR']._serialized_end=1284
-  _globals['_DAILYLOSSACTION']._serialized_start=1286
-  _globals['_DAILYLOSSACTION']._serialized_end=1366
+  _globals['_DRAWDOWNKIND']._serialized_start=2129
+  _globals['_DRAWDOWNKIND']._serialized_end=2276
+  _globals['_BREACHOPERATOR']._serialized_start=2278
+  _globals['_BREACHOPERATOR']._serialized_end=2387
+  _globals['_DAILYLOSSANCHOR']._serialized_start=2390
+  _globals['_DAILYLOSSANCHOR']._serialized_end=2531
+  _globals['_DAILYLOSSACTION']._serialized_start=2533
+  _globals['_DAILYLOSSACTION']._serialized_end=2642
+  _globals['_FLOORAFTERPAYOUT']._serialized_start=2645
+  _globals['_FLOORAFTERPAYOUT']._serialized_end=2789
   _globals['_MAXDRAWDOWN']._serialized_start=45
-  _globals['_MAXDRAWDOWN']._serialized_end=173
-  _globals['_DAILYLOSS']._serialized_start=176
-  _globals['_DAILYLOSS']._serialized_end=368
-  _globals['_PROFITTARGET']._serialized_start=370
-  _globals['_PROFITTARGET']._serialized_end=431
-  _globals['_MINIMUMDAYS']._serialized_start=433
-  _globals['_MINIMUMDAYS']._serialized_end=480
-  _globals['_ACCOUNTRULES']._serialized_start=483
-  _globals['_ACCOUNTRULES']._serialized_end=828
-  _globals['_ACCOUNTSTATE']._serialized_start=830
-  _globals['_ACCOUNTSTATE']._serialized_end=932
+  _globals['_MAXDRAWDOWN']._serialized_end=211
+  _globals['_DAILYLOSS']._serialized_start=214
+  _globals['_DAILYLOSS']._serialized_end=435
+  _globals['_TRADINGDAY']._serialized_start=437
+  _globals['_TRADINGDAY']._serialized_end=488
+  _globals['_PROFITTARGET']._serialized_start=490
+  _globals['_PROFITTARGET']._serialized_end=551
+  _globals['_MINIMUMDAYS']._serialized_start=553
+  _globals['_MINIMUMDAYS']._serialized_end=600
+  _globals['_CONSISTENCY']._serialized_start=602
+  _globals['_CONSISTENCY']._serialized_end=643
+  _globals['_PHASE']._serialized_start=646
+  _globals['_PHASE']._serialized_end=863
+  _globals['_PAYOUT']._serialized_start=866
+  _globals['_PAYOUT']._serialized_end=1167
+  _globals['_SCALING']._serialized_start=1169
+  _globals['_SCALING']._serialized_end=1267
+  _globals['_ACCOUNTRULES']._serialized_start=1270
+  _globals['_ACCOUNTRULES']._serialized_end=1864
+  _globals['_ACCOUNTSTATE']._serialized_start=1867
+  _globals['_ACCOUNTSTATE']._serialized_end=2126
 # @@protoc_insertion_point(module_scope)

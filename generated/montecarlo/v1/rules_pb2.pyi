@@ -3,8 +3,10 @@
 isort:skip_file
 The rules an account is traded under, and where the account stands."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
@@ -79,6 +81,10 @@ class _DailyLossAnchorEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Daily
     """Same as PRIOR_BALANCE."""
     DAILY_LOSS_ANCHOR_PRIOR_BALANCE: _DailyLossAnchor.ValueType  # 1
     """The closed balance at the end of the day before."""
+    DAILY_LOSS_ANCHOR_HIGHER_OF_BALANCE_AND_EQUITY: _DailyLossAnchor.ValueType  # 2
+    """The larger of balance and equity at the end of the day before. No simulated trade stays open over the end of a day,
+    so the two differ on the first simulated day alone: see AccountState.equity.
+    """
 
 class DailyLossAnchor(_DailyLossAnchor, metaclass=_DailyLossAnchorEnumTypeWrapper):
     """The balance from which a day's loss is counted."""
@@ -87,6 +93,10 @@ DAILY_LOSS_ANCHOR_UNSPECIFIED: DailyLossAnchor.ValueType  # 0
 """Same as PRIOR_BALANCE."""
 DAILY_LOSS_ANCHOR_PRIOR_BALANCE: DailyLossAnchor.ValueType  # 1
 """The closed balance at the end of the day before."""
+DAILY_LOSS_ANCHOR_HIGHER_OF_BALANCE_AND_EQUITY: DailyLossAnchor.ValueType  # 2
+"""The larger of balance and equity at the end of the day before. No simulated trade stays open over the end of a day,
+so the two differ on the first simulated day alone: see AccountState.equity.
+"""
 Global___DailyLossAnchor: _TypeAlias = DailyLossAnchor  # noqa: Y015
 
 class _DailyLossAction:
@@ -99,6 +109,8 @@ class _DailyLossActionEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Daily
     """Same as FAIL."""
     DAILY_LOSS_ACTION_FAIL: _DailyLossAction.ValueType  # 1
     """The account fails."""
+    DAILY_LOSS_ACTION_PAUSE: _DailyLossAction.ValueType  # 2
+    """Trading stops until the day turns: the rest of the day's trades are not taken."""
 
 class DailyLossAction(_DailyLossAction, metaclass=_DailyLossActionEnumTypeWrapper):
     """What a daily loss beyond the limit does."""
@@ -107,17 +119,48 @@ DAILY_LOSS_ACTION_UNSPECIFIED: DailyLossAction.ValueType  # 0
 """Same as FAIL."""
 DAILY_LOSS_ACTION_FAIL: DailyLossAction.ValueType  # 1
 """The account fails."""
+DAILY_LOSS_ACTION_PAUSE: DailyLossAction.ValueType  # 2
+"""Trading stops until the day turns: the rest of the day's trades are not taken."""
 Global___DailyLossAction: _TypeAlias = DailyLossAction  # noqa: Y015
+
+class _FloorAfterPayout:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FloorAfterPayoutEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FloorAfterPayout.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FLOOR_AFTER_PAYOUT_UNSPECIFIED: _FloorAfterPayout.ValueType  # 0
+    """Same as KEEP."""
+    FLOOR_AFTER_PAYOUT_KEEP: _FloorAfterPayout.ValueType  # 1
+    """The floor stays where it is."""
+    FLOOR_AFTER_PAYOUT_FOLLOW: _FloorAfterPayout.ValueType  # 2
+    """The floor, and the peak it trails, fall by the amount withdrawn."""
+    FLOOR_AFTER_PAYOUT_START: _FloorAfterPayout.ValueType  # 3
+    """The floor goes to the starting balance and stays there."""
+
+class FloorAfterPayout(_FloorAfterPayout, metaclass=_FloorAfterPayoutEnumTypeWrapper):
+    """What a payout does to the floor of the maximum drawdown."""
+
+FLOOR_AFTER_PAYOUT_UNSPECIFIED: FloorAfterPayout.ValueType  # 0
+"""Same as KEEP."""
+FLOOR_AFTER_PAYOUT_KEEP: FloorAfterPayout.ValueType  # 1
+"""The floor stays where it is."""
+FLOOR_AFTER_PAYOUT_FOLLOW: FloorAfterPayout.ValueType  # 2
+"""The floor, and the peak it trails, fall by the amount withdrawn."""
+FLOOR_AFTER_PAYOUT_START: FloorAfterPayout.ValueType  # 3
+"""The floor goes to the starting balance and stays there."""
+Global___FloorAfterPayout: _TypeAlias = FloorAfterPayout  # noqa: Y015
 
 @_typing.final
 class MaxDrawdown(_message.Message):
-    """A limit on how far the balance may fall. Exactly one of amount and percent."""
+    """A limit on how far the balance may fall. Exactly one of amount, percent and percent_of_high_water_mark."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     KIND_FIELD_NUMBER: _builtins.int
     AMOUNT_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
+    PERCENT_OF_HIGH_WATER_MARK_FIELD_NUMBER: _builtins.int
     LOCK_BALANCE_FIELD_NUMBER: _builtins.int
     kind: Global___DrawdownKind.ValueType
     """How the floor moves. Required."""
@@ -125,6 +168,10 @@ class MaxDrawdown(_message.Message):
     """In account currency, decimal string, > 0, e.g. "2000.00"."""
     percent: _builtins.str
     """Percent of the starting balance, decimal string, > 0 and <= 100, e.g. "10"."""
+    percent_of_high_water_mark: _builtins.str
+    """Percent of the peak that the floor trails: F = peak * (1 - p/100). Decimal string with at most 4 decimals,
+    > 0 and <= 100. Only for trailing kinds.
+    """
     lock_balance: _builtins.str
     """The floor never trails above this balance, in account currency. Empty: no lock. Only for trailing kinds."""
     def __init__(
@@ -133,13 +180,14 @@ class MaxDrawdown(_message.Message):
         kind: Global___DrawdownKind.ValueType = ...,
         amount: _builtins.str = ...,
         percent: _builtins.str = ...,
+        percent_of_high_water_mark: _builtins.str = ...,
         lock_balance: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "amount", b"amount", "percent", b"percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "amount", b"amount", "percent", b"percent", "percent_of_high_water_mark", b"percent_of_high_water_mark"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "amount", b"amount", "kind", b"kind", "lock_balance", b"lock_balance", "percent", b"percent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowance", b"allowance", "amount", b"amount", "kind", b"kind", "lock_balance", b"lock_balance", "percent", b"percent", "percent_of_high_water_mark", b"percent_of_high_water_mark"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_allowance: _TypeAlias = _typing.Literal["amount", "percent"]  # noqa: Y015
+    _WhichOneofReturnType_allowance: _TypeAlias = _typing.Literal["amount", "percent", "percent_of_high_water_mark"]  # noqa: Y015
     _WhichOneofArgType_allowance: _TypeAlias = _typing.Literal["allowance", b"allowance"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_allowance) -> _WhichOneofReturnType_allowance | None: ...
 
@@ -147,12 +195,13 @@ Global___MaxDrawdown: _TypeAlias = MaxDrawdown  # noqa: Y015
 
 @_typing.final
 class DailyLoss(_message.Message):
-    """A limit on the loss within one trading day. Exactly one of amount and percent."""
+    """A limit on the loss within one trading day. Exactly one of amount, percent and percent_of_anchor."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     AMOUNT_FIELD_NUMBER: _builtins.int
     PERCENT_FIELD_NUMBER: _builtins.int
+    PERCENT_OF_ANCHOR_FIELD_NUMBER: _builtins.int
     ANCHOR_FIELD_NUMBER: _builtins.int
     ACTION_FIELD_NUMBER: _builtins.int
     RESET_TIME_FIELD_NUMBER: _builtins.int
@@ -161,6 +210,8 @@ class DailyLoss(_message.Message):
     """In account currency, decimal string, > 0."""
     percent: _builtins.str
     """Percent of the starting balance, decimal string, > 0 and <= 100."""
+    percent_of_anchor: _builtins.str
+    """Percent of the anchor, decimal string with at most 4 decimals, > 0 and <= 100."""
     anchor: Global___DailyLossAnchor.ValueType
     """From where the loss is counted. May be left out: PRIOR_BALANCE."""
     action: Global___DailyLossAction.ValueType
@@ -174,20 +225,47 @@ class DailyLoss(_message.Message):
         *,
         amount: _builtins.str = ...,
         percent: _builtins.str = ...,
+        percent_of_anchor: _builtins.str = ...,
         anchor: Global___DailyLossAnchor.ValueType = ...,
         action: Global___DailyLossAction.ValueType = ...,
         reset_time: _builtins.str = ...,
         time_zone: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "limit", b"limit", "percent", b"percent"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "limit", b"limit", "percent", b"percent", "percent_of_anchor", b"percent_of_anchor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "amount", b"amount", "anchor", b"anchor", "limit", b"limit", "percent", b"percent", "reset_time", b"reset_time", "time_zone", b"time_zone"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "amount", b"amount", "anchor", b"anchor", "limit", b"limit", "percent", b"percent", "percent_of_anchor", b"percent_of_anchor", "reset_time", b"reset_time", "time_zone", b"time_zone"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_limit: _TypeAlias = _typing.Literal["amount", "percent"]  # noqa: Y015
+    _WhichOneofReturnType_limit: _TypeAlias = _typing.Literal["amount", "percent", "percent_of_anchor"]  # noqa: Y015
     _WhichOneofArgType_limit: _TypeAlias = _typing.Literal["limit", b"limit"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_limit) -> _WhichOneofReturnType_limit | None: ...
 
 Global___DailyLoss: _TypeAlias = DailyLoss  # noqa: Y015
+
+@_typing.final
+class TradingDay(_message.Message):
+    """When the trading day turns, where no daily loss says so."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESET_TIME_FIELD_NUMBER: _builtins.int
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    reset_time: _builtins.str
+    """Wall-clock time, "HH:MM". Empty: "00:00"."""
+    time_zone: _builtins.str
+    """IANA time zone of reset_time, e.g. "America/New_York". Empty: "UTC"."""
+    def __init__(
+        self,
+        *,
+        reset_time: _builtins.str = ...,
+        time_zone: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reset_time", b"reset_time", "time_zone", b"time_zone"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TradingDay: _TypeAlias = TradingDay  # noqa: Y015
 
 @_typing.final
 class ProfitTarget(_message.Message):
@@ -244,6 +322,189 @@ class MinimumDays(_message.Message):
 Global___MinimumDays: _TypeAlias = MinimumDays  # noqa: Y015
 
 @_typing.final
+class Consistency(_message.Message):
+    """No day may have made too much of the profit. Delays a pass or a payout; never fails the account."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MAX_BEST_DAY_SHARE_FIELD_NUMBER: _builtins.int
+    max_best_day_share: _builtins.str
+    """The best day's profit may be at most this share of the total profit, decimal string with at most 4 decimals,
+    > 0 and <= 1, e.g. "0.5". The day under way counts as it stands. Required.
+    """
+    def __init__(
+        self,
+        *,
+        max_best_day_share: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["max_best_day_share", b"max_best_day_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Consistency: _TypeAlias = Consistency  # noqa: Y015
+
+@_typing.final
+class Phase(_message.Message):
+    """One step of an assessment. Each starts from a fresh account under the same drawdown and daily loss."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROFIT_TARGET_FIELD_NUMBER: _builtins.int
+    MINIMUM_DAYS_FIELD_NUMBER: _builtins.int
+    TIME_LIMIT_DAYS_FIELD_NUMBER: _builtins.int
+    TIME_LIMIT_CALENDAR_DAYS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    time_limit_days: _builtins.int
+    """Trading days after which the phase, and with it the assessment, expires. 0: no limit."""
+    time_limit_calendar_days: _builtins.int
+    """Calendar days after which the phase expires, as AccountRules.time_limit_calendar_days. 0: no limit."""
+    @_builtins.property
+    def profit_target(self) -> Global___ProfitTarget:
+        """Profit that passes the phase. Required."""
+
+    @_builtins.property
+    def minimum_days(self) -> Global___MinimumDays:
+        """Days needed before the pass counts. May be left out."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """Holds the pass back. May be left out."""
+
+    def __init__(
+        self,
+        *,
+        profit_target: Global___ProfitTarget | None = ...,
+        minimum_days: Global___MinimumDays | None = ...,
+        time_limit_days: _builtins.int = ...,
+        time_limit_calendar_days: _builtins.int = ...,
+        consistency: Global___Consistency | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "minimum_days", b"minimum_days", "profit_target", b"profit_target"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "minimum_days", b"minimum_days", "profit_target", b"profit_target", "time_limit_calendar_days", b"time_limit_calendar_days", "time_limit_days", b"time_limit_days"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Phase: _TypeAlias = Phase  # noqa: Y015
+
+@_typing.final
+class Payout(_message.Message):
+    """Withdrawals of a funded account, looked at when a trading day ends. All gates must hold. In order: the withdrawable
+    amount is the balance less floor_balance, at most max_profit_share of the profit over the starting balance, at most
+    the cap; nothing is paid below min_amount. The balance falls by the whole amount; the trader gets the split of it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERY_DAYS_FIELD_NUMBER: _builtins.int
+    MINIMUM_DAYS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    FLOOR_BALANCE_FIELD_NUMBER: _builtins.int
+    MAX_PROFIT_SHARE_FIELD_NUMBER: _builtins.int
+    MIN_AMOUNT_FIELD_NUMBER: _builtins.int
+    CAPS_FIELD_NUMBER: _builtins.int
+    SPLITS_FIELD_NUMBER: _builtins.int
+    FLOOR_AFTER_FIELD_NUMBER: _builtins.int
+    MAX_PAYOUTS_FIELD_NUMBER: _builtins.int
+    every_days: _builtins.int
+    """Gate: trading days since the last payout, or since the account was funded, >= this. 0: no such gate."""
+    floor_balance: _builtins.str
+    """Gate, and what must stay: the balance after the payout is never below this, in account currency, decimal string.
+    Empty: the starting balance.
+    """
+    max_profit_share: _builtins.str
+    """The most of the profit over the starting balance that one payout takes, a share, decimal string with at most
+    4 decimals, > 0 and <= 1. Empty: all of it.
+    """
+    min_amount: _builtins.str
+    """Nothing is paid below this amount, in account currency, decimal string, > 0. Empty: any amount."""
+    floor_after: Global___FloorAfterPayout.ValueType
+    """What happens to the floor of the maximum drawdown. May be left out: KEEP."""
+    max_payouts: _builtins.int
+    """The account ends well (SURVIVED counts as expired) after so many payouts. 0: no limit."""
+    @_builtins.property
+    def minimum_days(self) -> Global___MinimumDays:
+        """Gate: qualifying days since the last payout, or since the account was funded. May be left out."""
+
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """Gate: no day since the last payout made too much of the profit since then. May be left out."""
+
+    @_builtins.property
+    def caps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The most that the first, second, ... payout takes, in account currency, decimal strings, > 0; the last one holds
+        for all later payouts. At most 16. Empty: no cap.
+        """
+
+    @_builtins.property
+    def splits(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The trader's share of the first, second, ... payout, decimal strings with at most 4 decimals, >= 0 and <= 1; the
+        last one holds for all later payouts. At most 16. Empty: all of it.
+        """
+
+    def __init__(
+        self,
+        *,
+        every_days: _builtins.int = ...,
+        minimum_days: Global___MinimumDays | None = ...,
+        consistency: Global___Consistency | None = ...,
+        floor_balance: _builtins.str = ...,
+        max_profit_share: _builtins.str = ...,
+        min_amount: _builtins.str = ...,
+        caps: _abc.Iterable[_builtins.str] | None = ...,
+        splits: _abc.Iterable[_builtins.str] | None = ...,
+        floor_after: Global___FloorAfterPayout.ValueType = ...,
+        max_payouts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "minimum_days", b"minimum_days"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caps", b"caps", "consistency", b"consistency", "every_days", b"every_days", "floor_after", b"floor_after", "floor_balance", b"floor_balance", "max_payouts", b"max_payouts", "max_profit_share", b"max_profit_share", "min_amount", b"min_amount", "minimum_days", b"minimum_days", "splits", b"splits"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Payout: _TypeAlias = Payout  # noqa: Y015
+
+@_typing.final
+class Scaling(_message.Message):
+    """Growth of a funded account: after each period in which enough was made, the account grows by one step: balance,
+    allowances, daily limit and the size of every later trade. The deposit is no profit.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVERY_DAYS_FIELD_NUMBER: _builtins.int
+    MIN_PROFIT_PERCENT_FIELD_NUMBER: _builtins.int
+    STEP_PERCENT_FIELD_NUMBER: _builtins.int
+    MAX_STEPS_FIELD_NUMBER: _builtins.int
+    every_days: _builtins.int
+    """Length of a period in trading days, >= 1. Required."""
+    min_profit_percent: _builtins.str
+    """Profit within the period that earns the step, withdrawals included, as percent of the starting balance; decimal
+    string, > 0. Required.
+    """
+    step_percent: _builtins.str
+    """One step, as percent of the starting balance, decimal string, > 0 and <= 1000. Required."""
+    max_steps: _builtins.int
+    """Steps at most, 1 to 100. Required."""
+    def __init__(
+        self,
+        *,
+        every_days: _builtins.int = ...,
+        min_profit_percent: _builtins.str = ...,
+        step_percent: _builtins.str = ...,
+        max_steps: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["every_days", b"every_days", "max_steps", b"max_steps", "min_profit_percent", b"min_profit_percent", "step_percent", b"step_percent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Scaling: _TypeAlias = Scaling  # noqa: Y015
+
+@_typing.final
 class AccountRules(_message.Message):
     """One set of account rules. Only starting_balance is required; a rule left out does not apply."""
 
@@ -258,6 +519,12 @@ class AccountRules(_message.Message):
     PROFIT_TARGET_FIELD_NUMBER: _builtins.int
     MINIMUM_DAYS_FIELD_NUMBER: _builtins.int
     TIME_LIMIT_DAYS_FIELD_NUMBER: _builtins.int
+    TIME_LIMIT_CALENDAR_DAYS_FIELD_NUMBER: _builtins.int
+    CONSISTENCY_FIELD_NUMBER: _builtins.int
+    PHASES_FIELD_NUMBER: _builtins.int
+    PAYOUT_FIELD_NUMBER: _builtins.int
+    SCALING_FIELD_NUMBER: _builtins.int
+    TRADING_DAY_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """Name and version of this rule set, e.g. "example-50k-2026-01". May be empty."""
     currency: _builtins.str
@@ -268,6 +535,10 @@ class AccountRules(_message.Message):
     """Whether a balance exactly at a floor is a breach. May be left out: AT_OR_BELOW."""
     time_limit_days: _builtins.int
     """Trading days after which the account expires, counted from a fresh account. 0: no limit."""
+    time_limit_calendar_days: _builtins.int
+    """Calendar days after which the account expires, counted from a fresh account; the first trading day is calendar day 1.
+    Simulated trading days come as often as in the history. 0: no limit.
+    """
     @_builtins.property
     def max_drawdown(self) -> Global___MaxDrawdown:
         """Limit on the fall of the balance. May be left out."""
@@ -284,6 +555,28 @@ class AccountRules(_message.Message):
     def minimum_days(self) -> Global___MinimumDays:
         """Days needed before a pass counts. May be left out."""
 
+    @_builtins.property
+    def consistency(self) -> Global___Consistency:
+        """Holds a pass back while one day made too much of the profit. May be left out."""
+
+    @_builtins.property
+    def phases(self) -> _containers.RepeatedCompositeFieldContainer[Global___Phase]:
+        """The steps of an assessment, in order, at most 8. With phases, profit_target, minimum_days, time_limit_days,
+        time_limit_calendar_days and consistency are given in each of them and left out here.
+        """
+
+    @_builtins.property
+    def payout(self) -> Global___Payout:
+        """Withdrawals. Only for a funded account, that is one without a target. May be left out."""
+
+    @_builtins.property
+    def scaling(self) -> Global___Scaling:
+        """Growth. Only for a funded account. May be left out."""
+
+    @_builtins.property
+    def trading_day(self) -> Global___TradingDay:
+        """When the trading day turns. Only without a daily loss, which says so itself. May be left out."""
+
     def __init__(
         self,
         *,
@@ -296,10 +589,16 @@ class AccountRules(_message.Message):
         profit_target: Global___ProfitTarget | None = ...,
         minimum_days: Global___MinimumDays | None = ...,
         time_limit_days: _builtins.int = ...,
+        time_limit_calendar_days: _builtins.int = ...,
+        consistency: Global___Consistency | None = ...,
+        phases: _abc.Iterable[Global___Phase] | None = ...,
+        payout: Global___Payout | None = ...,
+        scaling: Global___Scaling | None = ...,
+        trading_day: Global___TradingDay | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["daily_loss", b"daily_loss", "max_drawdown", b"max_drawdown", "minimum_days", b"minimum_days", "profit_target", b"profit_target"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["consistency", b"consistency", "daily_loss", b"daily_loss", "max_drawdown", b"max_drawdown", "minimum_days", b"minimum_days", "payout", b"payout", "profit_target", b"profit_target", "scaling", b"scaling", "trading_day", b"trading_day"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["breach", b"breach", "currency", b"currency", "daily_loss", b"daily_loss", "max_drawdown", b"max_drawdown", "minimum_days", b"minimum_days", "profit_target", b"profit_target", "starting_balance", b"starting_balance", "time_limit_days", b"time_limit_days", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breach", b"breach", "consistency", b"consistency", "currency", b"currency", "daily_loss", b"daily_loss", "max_drawdown", b"max_drawdown", "minimum_days", b"minimum_days", "payout", b"payout", "phases", b"phases", "profit_target", b"profit_target", "scaling", b"scaling", "starting_balance", b"starting_balance", "time_limit_calendar_days", b"time_limit_calendar_days", "time_limit_days", b"time_limit_days", "trading_day", b"trading_day", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -315,6 +614,13 @@ class AccountState(_message.Message):
     HIGH_WATER_MARK_FIELD_NUMBER: _builtins.int
     DAYS_TRADED_FIELD_NUMBER: _builtins.int
     QUALIFYING_DAYS_FIELD_NUMBER: _builtins.int
+    EQUITY_FIELD_NUMBER: _builtins.int
+    BEST_DAY_PROFIT_FIELD_NUMBER: _builtins.int
+    CALENDAR_DAYS_USED_FIELD_NUMBER: _builtins.int
+    PHASE_FIELD_NUMBER: _builtins.int
+    PAYOUTS_FIELD_NUMBER: _builtins.int
+    DAYS_SINCE_PAYOUT_FIELD_NUMBER: _builtins.int
+    PROFIT_SINCE_PAYOUT_FIELD_NUMBER: _builtins.int
     balance: _builtins.str
     """Closed balance, in account currency, decimal string. Required."""
     high_water_mark: _builtins.str
@@ -322,7 +628,23 @@ class AccountState(_message.Message):
     days_traded: _builtins.int
     """Trading days used so far, counted against the time limit. 0 if none."""
     qualifying_days: _builtins.int
-    """Days so far that qualify for the minimum days. 0 if none."""
+    """Days so far that qualify for the minimum days (of the phase; of a payout: since the last one). 0 if none."""
+    equity: _builtins.str
+    """Equity at the end of the last trading day, in account currency. Empty: the balance."""
+    best_day_profit: _builtins.str
+    """Best profit of a day so far (in the phase; since the last payout), in account currency, >= 0. Empty: 0."""
+    calendar_days_used: _builtins.int
+    """Calendar days used so far (of the phase), counted against a calendar time limit. 0 if none."""
+    phase: _builtins.int
+    """The phase under way, from 1. 0: the first."""
+    payouts: _builtins.int
+    """Payouts made so far, >= 0."""
+    days_since_payout: _builtins.int
+    """Trading days since the last payout, or since the account was funded, >= 0."""
+    profit_since_payout: _builtins.str
+    """Profit since the last payout, or since the account was funded, in account currency. Empty: balance less starting
+    balance.
+    """
     def __init__(
         self,
         *,
@@ -330,10 +652,17 @@ class AccountState(_message.Message):
         high_water_mark: _builtins.str = ...,
         days_traded: _builtins.int = ...,
         qualifying_days: _builtins.int = ...,
+        equity: _builtins.str = ...,
+        best_day_profit: _builtins.str = ...,
+        calendar_days_used: _builtins.int = ...,
+        phase: _builtins.int = ...,
+        payouts: _builtins.int = ...,
+        days_since_payout: _builtins.int = ...,
+        profit_since_payout: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "days_traded", b"days_traded", "high_water_mark", b"high_water_mark", "qualifying_days", b"qualifying_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "best_day_profit", b"best_day_profit", "calendar_days_used", b"calendar_days_used", "days_since_payout", b"days_since_payout", "days_traded", b"days_traded", "equity", b"equity", "high_water_mark", b"high_water_mark", "payouts", b"payouts", "phase", b"phase", "profit_since_payout", b"profit_since_payout", "qualifying_days", b"qualifying_days"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,17 +22,30 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmontecarlo/v1/settings.proto\x12\rmontecarlo.v1\"\xb2\x01\n\x12SimulationSettings\x12\r\n\x05paths\x18\x01 \x01(\x03\x12\x14\n\x0chorizon_days\x18\x02 \x01(\x05\x12-\n\x05model\x18\x03 \x01(\x0e\x32\x1e.montecarlo.v1.ResamplingModel\x12\x16\n\x0etrades_per_day\x18\x04 \x01(\x05\x12\x14\n\x0c\x62lock_length\x18\x05 \x01(\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x00\x88\x01\x01\x42\x07\n\x05_seed*\x88\x01\n\x0fResamplingModel\x12 \n\x1cRESAMPLING_MODEL_UNSPECIFIED\x10\x00\x12\x18\n\x14RESAMPLING_MODEL_IID\x10\x01\x12\x18\n\x14RESAMPLING_MODEL_DAY\x10\x02\x12\x1f\n\x1bRESAMPLING_MODEL_STATIONARY\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cmontecarlo/v1/settings.proto\x12\rmontecarlo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"z\n\x06Stress\x12\x19\n\x11volatility_factor\x18\x01 \x01(\x01\x12\x13\n\x0bloss_factor\x18\x02 \x01(\x01\x12\x16\n\x0e\x63ost_per_trade\x18\x03 \x01(\t\x12\x15\n\rfewer_winners\x18\x04 \x01(\x01\x12\x11\n\tworst_day\x18\x05 \x01(\x08\"V\n\x08Scenario\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x06stress\x18\x02 \x01(\x0b\x32\x15.montecarlo.v1.Stress\x12\x15\n\rlimits_factor\x18\x03 \x01(\x01\"6\n\x0fPrecisionTarget\x12\x0f\n\x07outcome\x18\x01 \x01(\t\x12\x12\n\nhalf_width\x18\x02 \x01(\x01\">\n\x0e\x45stimationRisk\x12\x11\n\thistories\x18\x01 \x01(\x05\x12\x19\n\x11paths_per_history\x18\x02 \x01(\x05\"\x91\x04\n\x12SimulationSettings\x12\r\n\x05paths\x18\x01 \x01(\x03\x12\x14\n\x0chorizon_days\x18\x02 \x01(\x05\x12-\n\x05model\x18\x03 \x01(\x0e\x32\x1e.montecarlo.v1.ResamplingModel\x12\x16\n\x0etrades_per_day\x18\x04 \x01(\x05\x12\x14\n\x0c\x62lock_length\x18\x05 \x01(\x01\x12\x11\n\x04seed\x18\x06 \x01(\x04H\x00\x88\x01\x01\x12%\n\x06stress\x18\x07 \x01(\x0b\x32\x15.montecarlo.v1.Stress\x12*\n\tscenarios\x18\x08 \x03(\x0b\x32\x17.montecarlo.v1.Scenario\x12\x31\n\tprecision\x18\t \x03(\x0b\x32\x1e.montecarlo.v1.PrecisionTarget\x12\x15\n\rtime_budget_s\x18\n \x01(\x01\x12\x36\n\x0f\x65stimation_risk\x18\x0b \x01(\x0b\x32\x1d.montecarlo.v1.EstimationRisk\x12.\n\x0brare_events\x18\x0c \x01(\x0e\x32\x19.montecarlo.v1.RareEvents\x12-\n\nexcursions\x18\r \x01(\x0e\x32\x19.montecarlo.v1.Excursions\x12)\n\x05\x61s_of\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.TimestampB\x07\n\x05_seed*\xe4\x01\n\x0fResamplingModel\x12 \n\x1cRESAMPLING_MODEL_UNSPECIFIED\x10\x00\x12\x18\n\x14RESAMPLING_MODEL_IID\x10\x01\x12\x18\n\x14RESAMPLING_MODEL_DAY\x10\x02\x12\x1f\n\x1bRESAMPLING_MODEL_STATIONARY\x10\x03\x12\x1d\n\x19RESAMPLING_MODEL_CIRCULAR\x10\x04\x12\x1b\n\x17RESAMPLING_MODEL_NORMAL\x10\x05\x12\x1e\n\x1aRESAMPLING_MODEL_STUDENT_T\x10\x06*T\n\nRareEvents\x12\x1b\n\x17RARE_EVENTS_UNSPECIFIED\x10\x00\x12\x14\n\x10RARE_EVENTS_AUTO\x10\x01\x12\x13\n\x0fRARE_EVENTS_OFF\x10\x02*Q\n\nExcursions\x12\x1a\n\x16\x45XCURSIONS_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x45XCURSIONS_AUTO\x10\x01\x12\x12\n\x0e\x45XCURSIONS_OFF\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'montecarlo.v1.settings_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RESAMPLINGMODEL']._serialized_start=229
-  _globals['_RESAMPLINGMODEL']._serialized_end=365
-  _globals['_SIMULATIONSETTINGS']._serialized_start=48
-  _globals['_SIMULATIONSETTINGS']._serialized_end=226
+  _globals['_RESAMPLINGMODEL']._serialized_start=945
+  _globals['_RESAMPLINGMODEL']._serialized_end=1173
+  _globals['_RAREEVENTS']._serialized_start=1175
+  _globals['_RAREEVENTS']._serialized_end=1259
+  _globals['_EXCURSIONS']._serialized_start=1261
+  _globals['_EXCURSIONS']._serialized_end=1342
+  _globals['_STRESS']._serialized_start=80
+  _globals['_STRESS']._serialized_end=202
+  _globals['_SCENARIO']._serialized_start=204
+  _globals['_SCENARIO']._serialized_end=290
+  _globals['_PRECISIONTARGET']._serialized_start=292
+  _globals['_PRECISIONTARGET']._serialized_end=346
+  _globals['_ESTIMATIONRISK']._serialized_start=348
+  _globals['_ESTIMATIONRISK']._serialized_end=410
+  _globals['_SIMULATIONSETTINGS']._serialized_start=413
+  _globals['_SIMULATIONSETTINGS']._serialized_end=942
 # @@protoc_insertion_point(module_scope)

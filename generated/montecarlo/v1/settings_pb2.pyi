@@ -3,17 +3,20 @@
 isort:skip_file
 How a simulation is to be run."""
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
 
-if sys.version_info >= (3, 10):
-    from typing import TypeAlias as _TypeAlias
+if sys.version_info >= (3, 11):
+    from typing import TypeAlias as _TypeAlias, Never as _Never
 else:
-    from typing_extensions import TypeAlias as _TypeAlias
+    from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
@@ -31,6 +34,12 @@ class _ResamplingModelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Resam
     """Each day is drawn whole, with all its trades in order."""
     RESAMPLING_MODEL_STATIONARY: _ResamplingModel.ValueType  # 3
     """Blocks of geometric length, wrapping round (Politis & Romano 1994)."""
+    RESAMPLING_MODEL_CIRCULAR: _ResamplingModel.ValueType  # 4
+    """Blocks of one fixed length, wrapping round (circular block bootstrap, Politis & Romano 1992)."""
+    RESAMPLING_MODEL_NORMAL: _ResamplingModel.ValueType  # 5
+    """Independent normal trades with the history's mean and standard deviation."""
+    RESAMPLING_MODEL_STUDENT_T: _ResamplingModel.ValueType  # 6
+    """Independent Student-t trades, location, scale and degrees of freedom by maximum likelihood."""
 
 class ResamplingModel(_ResamplingModel, metaclass=_ResamplingModelEnumTypeWrapper):
     """How futures are drawn from the history."""
@@ -43,7 +52,183 @@ RESAMPLING_MODEL_DAY: ResamplingModel.ValueType  # 2
 """Each day is drawn whole, with all its trades in order."""
 RESAMPLING_MODEL_STATIONARY: ResamplingModel.ValueType  # 3
 """Blocks of geometric length, wrapping round (Politis & Romano 1994)."""
+RESAMPLING_MODEL_CIRCULAR: ResamplingModel.ValueType  # 4
+"""Blocks of one fixed length, wrapping round (circular block bootstrap, Politis & Romano 1992)."""
+RESAMPLING_MODEL_NORMAL: ResamplingModel.ValueType  # 5
+"""Independent normal trades with the history's mean and standard deviation."""
+RESAMPLING_MODEL_STUDENT_T: ResamplingModel.ValueType  # 6
+"""Independent Student-t trades, location, scale and degrees of freedom by maximum likelihood."""
 Global___ResamplingModel: _TypeAlias = ResamplingModel  # noqa: Y015
+
+class _RareEvents:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RareEventsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_RareEvents.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RARE_EVENTS_UNSPECIFIED: _RareEvents.ValueType  # 0
+    """Same as AUTO."""
+    RARE_EVENTS_AUTO: _RareEvents.ValueType  # 1
+    """When plain sampling saw few breaches and the model allows it."""
+    RARE_EVENTS_OFF: _RareEvents.ValueType  # 2
+    """Never."""
+
+class RareEvents(_RareEvents, metaclass=_RareEventsEnumTypeWrapper):
+    """When rare breaches are estimated by importance sampling."""
+
+RARE_EVENTS_UNSPECIFIED: RareEvents.ValueType  # 0
+"""Same as AUTO."""
+RARE_EVENTS_AUTO: RareEvents.ValueType  # 1
+"""When plain sampling saw few breaches and the model allows it."""
+RARE_EVENTS_OFF: RareEvents.ValueType  # 2
+"""Never."""
+Global___RareEvents: _TypeAlias = RareEvents  # noqa: Y015
+
+class _Excursions:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _ExcursionsEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Excursions.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    EXCURSIONS_UNSPECIFIED: _Excursions.ValueType  # 0
+    """Same as AUTO."""
+    EXCURSIONS_AUTO: _Excursions.ValueType  # 1
+    """Breaches are looked for within trades when every trade of the history has its MAE."""
+    EXCURSIONS_OFF: _Excursions.ValueType  # 2
+    """Never: only closed balances are looked at."""
+
+class Excursions(_Excursions, metaclass=_ExcursionsEnumTypeWrapper):
+    """What is made of MAE and MFE, the worst and best open P&L of a trade."""
+
+EXCURSIONS_UNSPECIFIED: Excursions.ValueType  # 0
+"""Same as AUTO."""
+EXCURSIONS_AUTO: Excursions.ValueType  # 1
+"""Breaches are looked for within trades when every trade of the history has its MAE."""
+EXCURSIONS_OFF: Excursions.ValueType  # 2
+"""Never: only closed balances are looked at."""
+Global___Excursions: _TypeAlias = Excursions  # noqa: Y015
+
+@_typing.final
+class Stress(_message.Message):
+    """What is made worse than the history. Everything left out changes nothing. Applied in the order of the fields."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOLATILITY_FACTOR_FIELD_NUMBER: _builtins.int
+    LOSS_FACTOR_FIELD_NUMBER: _builtins.int
+    COST_PER_TRADE_FIELD_NUMBER: _builtins.int
+    FEWER_WINNERS_FIELD_NUMBER: _builtins.int
+    WORST_DAY_FIELD_NUMBER: _builtins.int
+    volatility_factor: _builtins.float
+    """Each P&L is stretched about the mean of the history by this factor, 0.1 to 10. 0: not at all."""
+    loss_factor: _builtins.float
+    """Each loss is multiplied by this factor, 0.1 to 10. 0: not at all."""
+    cost_per_trade: _builtins.str
+    """Taken off each trade, in account currency, decimal string, >= 0. Empty: nothing."""
+    fewer_winners: _builtins.float
+    """Share of the winning trades that are replaced by a losing trade of the history, drawn at random, 0 to 1."""
+    worst_day: _builtins.bool
+    """The sum of the worst day of the history is added to the first trade of one day of each path, drawn at random."""
+    def __init__(
+        self,
+        *,
+        volatility_factor: _builtins.float = ...,
+        loss_factor: _builtins.float = ...,
+        cost_per_trade: _builtins.str = ...,
+        fewer_winners: _builtins.float = ...,
+        worst_day: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_per_trade", b"cost_per_trade", "fewer_winners", b"fewer_winners", "loss_factor", b"loss_factor", "volatility_factor", b"volatility_factor", "worst_day", b"worst_day"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Stress: _TypeAlias = Stress  # noqa: Y015
+
+@_typing.final
+class Scenario(_message.Message):
+    """A what-if beside the simulation proper, on the same random numbers, so that the difference has a small error."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    STRESS_FIELD_NUMBER: _builtins.int
+    LIMITS_FACTOR_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Name shown in the result, 1 to 64 characters, unique in the request. Required."""
+    limits_factor: _builtins.float
+    """Replaces the rules' maximum drawdown allowance, daily limit and target by this multiple, 0.1 to 10. 0: not at all."""
+    @_builtins.property
+    def stress(self) -> Global___Stress:
+        """Replaces the stress of the settings. May be left out."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        stress: Global___Stress | None = ...,
+        limits_factor: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["stress", b"stress"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limits_factor", b"limits_factor", "name", b"name", "stress", b"stress"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Scenario: _TypeAlias = Scenario  # noqa: Y015
+
+@_typing.final
+class PrecisionTarget(_message.Message):
+    """Goes on until a probability is known well enough."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    HALF_WIDTH_FIELD_NUMBER: _builtins.int
+    outcome: _builtins.str
+    """"passed", "breached_max_drawdown", "breached_daily_loss" or "expired". Required."""
+    half_width: _builtins.float
+    """Half-width of its 95% interval to reach, > 0 and < 1. Required."""
+    def __init__(
+        self,
+        *,
+        outcome: _builtins.str = ...,
+        half_width: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["half_width", b"half_width", "outcome", b"outcome"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PrecisionTarget: _TypeAlias = PrecisionTarget  # noqa: Y015
+
+@_typing.final
+class EstimationRisk(_message.Message):
+    """What the history's shortness costs: the simulation is repeated on resampled histories (outer bootstrap)."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HISTORIES_FIELD_NUMBER: _builtins.int
+    PATHS_PER_HISTORY_FIELD_NUMBER: _builtins.int
+    histories: _builtins.int
+    """Resampled histories, 20 to 2,000. 0: none, and no estimation risk in the result."""
+    paths_per_history: _builtins.int
+    """Paths on each, 256 to 16,384. 0: 2,048."""
+    def __init__(
+        self,
+        *,
+        histories: _builtins.int = ...,
+        paths_per_history: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["histories", b"histories", "paths_per_history", b"paths_per_history"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EstimationRisk: _TypeAlias = EstimationRisk  # noqa: Y015
 
 @_typing.final
 class SimulationSettings(_message.Message):
@@ -57,8 +242,16 @@ class SimulationSettings(_message.Message):
     TRADES_PER_DAY_FIELD_NUMBER: _builtins.int
     BLOCK_LENGTH_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
+    STRESS_FIELD_NUMBER: _builtins.int
+    SCENARIOS_FIELD_NUMBER: _builtins.int
+    PRECISION_FIELD_NUMBER: _builtins.int
+    TIME_BUDGET_S_FIELD_NUMBER: _builtins.int
+    ESTIMATION_RISK_FIELD_NUMBER: _builtins.int
+    RARE_EVENTS_FIELD_NUMBER: _builtins.int
+    EXCURSIONS_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     paths: _builtins.int
-    """Number of paths, 1 to 10^10. 0: the server's default."""
+    """Number of paths, 1 to 10^10. 0: the server's default; with `precision` or `time_budget_s` the most there may be."""
     horizon_days: _builtins.int
     """Horizon in trading days, 1 to 10,000. 0: the time limit if the rules have one, else 60."""
     model: Global___ResamplingModel.ValueType
@@ -66,11 +259,39 @@ class SimulationSettings(_message.Message):
     trades_per_day: _builtins.int
     """Trades on each simulated day, 1 to 10,000. 0: as in the history."""
     block_length: _builtins.float
-    """Mean block length in trades for STATIONARY, >= 1. 0: chosen automatically
-    (Politis & White 2004, as corrected by Patton, Politis & White 2009).
+    """Block length in trades, >= 1: the mean for STATIONARY, the length (a whole number) for CIRCULAR. 0: chosen
+    automatically (Politis & White 2004, as corrected by Patton, Politis & White 2009).
     """
     seed: _builtins.int
     """Seed of the random numbers. Left out: derived from the input, so that the same input gives the same result."""
+    time_budget_s: _builtins.float
+    """Seconds after which no further paths are begun, > 0. The result says how many were done; with `paths` set to that
+    number the same bits come again. 0: no such limit.
+    """
+    rare_events: Global___RareEvents.ValueType
+    """When importance sampling is used. May be left out: AUTO."""
+    excursions: Global___Excursions.ValueType
+    """What is made of MAE and MFE. May be left out: AUTO."""
+    @_builtins.property
+    def stress(self) -> Global___Stress:
+        """What is made worse than the history. May be left out."""
+
+    @_builtins.property
+    def scenarios(self) -> _containers.RepeatedCompositeFieldContainer[Global___Scenario]:
+        """What-ifs beside it, at most 16. May be empty."""
+
+    @_builtins.property
+    def precision(self) -> _containers.RepeatedCompositeFieldContainer[Global___PrecisionTarget]:
+        """Stops early once all of these are reached; `paths` is the budget. Looked at after 4, 8, 16, ... blocks of paths."""
+
+    @_builtins.property
+    def estimation_risk(self) -> Global___EstimationRisk:
+        """What the history's shortness costs. May be left out."""
+
+    @_builtins.property
+    def as_of(self) -> _timestamp_pb2.Timestamp:
+        """The present, against which trades may not be later and the history may be stale. Unset: neither is looked at."""
+
     def __init__(
         self,
         *,
@@ -80,10 +301,18 @@ class SimulationSettings(_message.Message):
         trades_per_day: _builtins.int = ...,
         block_length: _builtins.float = ...,
         seed: _builtins.int | None = ...,
+        stress: Global___Stress | None = ...,
+        scenarios: _abc.Iterable[Global___Scenario] | None = ...,
+        precision: _abc.Iterable[Global___PrecisionTarget] | None = ...,
+        time_budget_s: _builtins.float = ...,
+        estimation_risk: Global___EstimationRisk | None = ...,
+        rare_events: Global___RareEvents.ValueType = ...,
+        excursions: Global___Excursions.ValueType = ...,
+        as_of: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "seed", b"seed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "as_of", b"as_of", "estimation_risk", b"estimation_risk", "seed", b"seed", "stress", b"stress"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "block_length", b"block_length", "horizon_days", b"horizon_days", "model", b"model", "paths", b"paths", "seed", b"seed", "trades_per_day", b"trades_per_day"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_seed", b"_seed", "as_of", b"as_of", "block_length", b"block_length", "estimation_risk", b"estimation_risk", "excursions", b"excursions", "horizon_days", b"horizon_days", "model", b"model", "paths", b"paths", "precision", b"precision", "rare_events", b"rare_events", "scenarios", b"scenarios", "seed", b"seed", "stress", b"stress", "time_budget_s", b"time_budget_s", "trades_per_day", b"trades_per_day"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__seed: _TypeAlias = _typing.Literal["seed"]  # noqa: Y015
     _WhichOneofArgType__seed: _TypeAlias = _typing.Literal["_seed", b"_seed"]  # noqa: Y015

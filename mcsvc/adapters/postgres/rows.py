@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing, Trigger
-from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind
+from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind, settings_form
 from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent
 
 _CONDITIONS = {
@@ -62,7 +62,7 @@ def new_job_params(job: Job) -> dict[str, Any]:
         "request_id": job.request_id,
         "subject_kind": job.subject.kind.value,
         "subject_ref": job.subject.ref,
-        "settings": Jsonb({**asdict(job.settings), "model": job.settings.model.value}),
+        "settings": Jsonb(settings_form(job.settings)),
         "trigger_kind": job.trigger.value,
         "trace_parent": job.trace_parent,
         "max_attempts": job.max_attempts,

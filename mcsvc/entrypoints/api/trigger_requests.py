@@ -5,19 +5,16 @@ Only its shape is checked here, and cheaply: whether the trades and rules make s
 
 from __future__ import annotations
 
-import math
-
 from mcsvc.app.snapshot import build_snapshot, from_settings_message
 from mcsvc.app.trigger_simulation import TriggerRequest
 from mcsvc.domain.job import Trigger
 from mcsvc.domain.subject import Settings, Subject, SubjectKind
 from mcsvc.entrypoints.api.fields import Checker
+from mcsvc.entrypoints.api.settings_checks import check_settings
 from mcsvc.ports.job_store import Snapshot
-from montecarlo.v1 import settings_pb2, simulation_pb2, simulation_service_pb2, trade_pb2
+from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
 
 MAX_TRADES = 100_000
-_MAX_PATHS = 10**10
-_MAX_DAYS = 10_000
 _ASKED = "give exactly one of assessment_id, funded_account_id and inline"
 
 
@@ -26,7 +23,7 @@ def decode_trigger(request: simulation_service_pb2.TriggerSimulationRequest, *, 
     check = Checker()
     check.text_id("request_id", request.request_id, required=False)
     _check_subject(check, request.subject)
-    _check_settings(check, request.settings)
+    check_settings(check, request.settings)
     check.raise_if_bad()
     settings = from_settings_message(request.settings)
     inline = _snapshot(request.subject, settings)
@@ -84,18 +81,3 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
 def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
     check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
     check.decimal(f"{path}.pnl", trade.pnl, required=True)
-
-
-def _check_settings(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
-    _check_range(check, "settings.paths", settings.paths, _MAX_PATHS)
-    _check_range(check, "settings.horizon_days", settings.horizon_days, _MAX_DAYS)
-    _check_range(check, "settings.trades_per_day", settings.trades_per_day, _MAX_DAYS)
-    known = settings.model in settings_pb2.ResamplingModel.values()
-    check.require("settings.model", "is not a model of this version: use IID, DAY or STATIONARY", holds=known)
-    length = settings.block_length
-    fits = length == 0 or (math.isfinite(length) and length >= 1)
-    check.require("settings.block_length", "give at least 1, or 0 for the automatic length", holds=fits)
-
-
-def _check_range(check: Checker, path: str, value: int, most: int) -> None:
-    check.require(path, f"give 1 to {most}, or 0 for the default", holds=0 <= value <= most)

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from simulator import codec, engine, result
+from simulator import codec, crew, engine, result
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import A_FEW_SECONDS, TWENTY_BLOCKS, Heard, a_request, bits, result_of
 from tests.ray_cluster import RayCluster, ServedSimulator
@@ -26,7 +26,7 @@ def undisturbed(simulator_address: Address) -> list[Heard]:
 def test_one_two_and_three_workers_give_the_bits_of_the_engine_alone(simulator_address: Address) -> None:
     request = a_request(TWENTY_BLOCKS)
     plan = engine.plan(codec.decode(request.input), codec.digest(request.input))
-    alone = bits(result.build(plan, engine.simulate(plan), 0.0))
+    alone = bits(result.build(plan, crew.simulate(plan), 0.0))
 
     for workers in (3, 2, 1):
         assert bits(result_of(calls.run(simulator_address(workers=workers), request))) == alone

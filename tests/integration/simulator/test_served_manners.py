@@ -147,7 +147,7 @@ def test_ingress_and_workers_continue_the_callers_trace(simulator_address: Addre
     assert ingress.parent_id == CALLERS_SPAN
     assert {chunk.parent_id for chunk in chunks} == {ingress.span_id}
     assert {chunk.instance for chunk in chunks}.isdisjoint({ingress.instance})
-    assert all({"first_block", "blocks", "paths", "worker"} <= chunk.attributes.keys() for chunk in chunks)
+    assert all({"section", "first", "count", "paths", "worker"} <= chunk.attributes.keys() for chunk in chunks)
 
 
 def test_the_engines_counters_grow_with_the_work(simulator_address: Address, ray_cluster: RayCluster) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Thread
 
 import pytest
@@ -25,12 +25,22 @@ from mcsvc.domain.errors import (
 )
 from mcsvc.domain.job import Job, Progress, State
 from mcsvc.domain.subject import Settings, Subject, SubjectKind
+from mcsvc.ports.job_store import Snapshot
 from montecarlo.engine.v1 import engine_pb2
-from montecarlo.v1 import result_pb2
+from montecarlo.v1 import result_pb2, trade_pb2
 from tests.job_bench import POLICY, Bench, FlakyStore
 from tests.job_samples import ASSESSMENT, NO_LEASE, RULES, TRADES, new_job
 
 WAIT_S = 10.0
+NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
+
+
+def input_of(snapshot: Snapshot) -> engine_pb2.SimulateInput:
+    return engine_pb2.SimulateInput.FromString(snapshot.data)
+
+
+def as_of(snapshot: Snapshot) -> str:
+    return input_of(snapshot).settings.as_of.ToJsonString()
 
 
 def test_a_run_stores_its_result_its_input_and_one_completion_event() -> None:
@@ -63,13 +73,37 @@ def test_the_event_goes_on_with_the_trace_the_job_was_made_in() -> None:
     assert trace_id in event.headers["traceparent"]
 
 
-def test_the_input_is_what_the_core_service_says_under_the_settings_asked_for() -> None:
+def test_the_input_is_what_the_core_service_says_under_the_settings_asked_for_as_of_now() -> None:
     bench = Bench()
     job = bench.claimed()
     bench.run(job)
     (snapshot,) = bench.simulator.inputs
-    assert snapshot == build_snapshot(TRADES, RULES, None, job.settings)
+    assert snapshot == build_snapshot(TRADES, RULES, None, job.settings, fetched_at=bench.clock.now())
     assert engine_pb2.SimulateInput.FromString(snapshot.data).settings.seed == 2**64 - 1
+
+
+def test_a_present_that_was_asked_for_is_kept_and_an_input_that_came_with_the_request_has_none() -> None:
+    asked = Settings(others='{"as_of": "2020-01-02T03:04:05Z"}')
+    fetched = build_snapshot(TRADES, RULES, None, asked, fetched_at=NOW)
+    assert as_of(fetched) == "2020-01-02T03:04:05Z"
+    assert as_of(build_snapshot(TRADES, RULES, None, Settings(), fetched_at=NOW)) == "2026-01-05T12:00:00Z"
+    assert build_snapshot(TRADES, RULES, None, Settings()) == build_snapshot(TRADES, RULES, None, Settings())
+    assert not input_of(build_snapshot(TRADES, RULES, None, Settings())).settings.HasField("as_of")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "present"),
+    [
+        (timedelta(seconds=-1), "2026-01-05T12:00:00Z"),
+        (timedelta(milliseconds=500), "2026-01-05T12:00:00.500Z"),
+        (timedelta(minutes=5), "2026-01-05T12:05:00Z"),
+        (timedelta(minutes=6), "2026-01-05T12:00:00Z"),
+    ],
+)
+def test_a_clock_that_is_a_little_ahead_makes_no_trade_one_of_the_future(ahead: timedelta, present: str) -> None:
+    latest = trade_pb2.Trade(pnl="1")
+    latest.closed_at.FromDatetime(NOW + ahead)
+    assert as_of(build_snapshot([latest, *TRADES], RULES, None, Settings(), fetched_at=NOW)) == present
 
 
 def test_a_seed_not_asked_for_is_left_to_the_engine() -> None:

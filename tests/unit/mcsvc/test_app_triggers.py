@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mcsvc.adapters.memory.clock import ManualClock
 from mcsvc.adapters.memory.core_service import MemoryCoreService
@@ -16,7 +18,7 @@ from mcsvc.app.sweep_funded_accounts import SweepFundedAccounts, SweepReport
 from mcsvc.app.trigger_simulation import TriggerRequest, TriggerSimulation
 from mcsvc.domain.errors import CoreServiceUnavailable, RequestIdReused
 from mcsvc.domain.job import Job, State, Trigger
-from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind
+from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind, settings_form
 from mcsvc.ports.job_store import JobFilter
 from montecarlo.v1 import settings_pb2
 from tests.job_samples import ASSESSMENT, RECORD, RULES, TRADES, new_job_id
@@ -74,6 +76,7 @@ def test_the_same_request_id_with_the_same_body_yields_the_same_job() -> None:
         replace(REQUEST, settings=Settings(paths=101)),
         replace(REQUEST, settings=Settings(paths=100, seed=0)),
         replace(REQUEST, settings=Settings(paths=100, model=Model.IID)),
+        replace(REQUEST, settings=Settings(paths=100, others='{"time_budget_s": 3.0}')),
         replace(REQUEST, subject=replace(ASSESSMENT, ref="a-2")),
         replace(REQUEST, subject=replace(ASSESSMENT, kind=SubjectKind.FUNDED_ACCOUNT)),
     ],
@@ -105,6 +108,40 @@ def test_an_inline_input_is_kept_with_its_digest() -> None:
 def test_settings_survive_the_way_through_their_message(model: Model, seed: int | None) -> None:
     settings = Settings(paths=10**10, horizon_days=9, model=model, trades_per_day=3, block_length=2.5, seed=seed)
     assert from_settings_message(to_settings_message(settings)) == settings
+
+
+EVERYTHING = settings_pb2.SimulationSettings(
+    paths=5,
+    horizon_days=6,
+    model=settings_pb2.RESAMPLING_MODEL_STUDENT_T,
+    trades_per_day=7,
+    block_length=0.1 + 0.2,
+    seed=0,
+    stress=settings_pb2.Stress(loss_factor=1 / 3, cost_per_trade="1.50", worst_day=True),
+    scenarios=[settings_pb2.Scenario(name="tight", limits_factor=0.9)],
+    precision=[settings_pb2.PrecisionTarget(outcome="passed", half_width=1e-4)],
+    time_budget_s=2.5,
+    estimation_risk=settings_pb2.EstimationRisk(histories=20),
+    rare_events=settings_pb2.RARE_EVENTS_OFF,
+    excursions=settings_pb2.EXCURSIONS_OFF,
+    as_of=Timestamp(seconds=1_767_614_400, nanos=500_000_000),
+)
+
+
+def test_every_setting_survives_the_way_to_the_engine_and_into_the_store_and_back() -> None:
+    assert {each.name for each, _ in EVERYTHING.ListFields()} == set(
+        settings_pb2.SimulationSettings.DESCRIPTOR.fields_by_name
+    )
+    settings = from_settings_message(EVERYTHING)
+    assert to_settings_message(settings) == EVERYTHING
+    stored = json.loads(json.dumps(settings_form(settings)))
+    assert Settings(**{**stored, "model": Model(stored["model"])}) == settings
+
+
+def test_settings_that_use_nothing_new_have_the_form_they_had_before() -> None:
+    assert settings_form(Settings(paths=3)) == {
+        "paths": 3, "horizon_days": 0, "model": "stationary", "trades_per_day": 0, "block_length": 0.0, "seed": None
+    }  # fmt: skip
 
 
 def test_settings_left_out_are_the_defaults_and_an_unknown_model_is_named() -> None:

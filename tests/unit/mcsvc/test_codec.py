@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -173,6 +174,27 @@ def test_every_bad_field_is_named_at_once() -> None:
         "settings.model",
         "settings.block_length",
     ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        ({"precision": [{"outcome": "won", "half_width": 0.1}]}, "settings.precision[0].outcome"),
+        ({"precision": [{"outcome": "passed", "half_width": 1}]}, "settings.precision[0].half_width"),
+        ({"scenarios": [{"name": " ", "limits_factor": 2}]}, "settings.scenarios[0].name"),
+        ({"scenarios": [{"name": "a", "limits_factor": 20}]}, "settings.scenarios[0].limits_factor"),
+        ({"scenarios": [{"name": "a"}]}, "settings.scenarios[0]"),
+        ({"scenarios": [{"name": str(i), "limits_factor": 2} for i in range(17)]}, "settings.scenarios"),
+        ({"estimation_risk": {"histories": 5}}, "settings.estimation_risk.histories"),
+        ({"estimation_risk": {"histories": 20, "paths_per_history": 9}}, "settings.estimation_risk.paths_per_history"),
+        ({"time_budget_s": -1}, "settings.time_budget_s"),
+        ({"as_of": {"seconds": 10**13}}, "settings.as_of"),
+    ],
+)
+def test_settings_that_no_simulation_could_have_are_refused(settings: dict[str, Any], field: str) -> None:
+    request = inline()
+    request.settings.CopyFrom(settings_pb2.SimulationSettings(**settings))
+    assert violations(request) == [field]
 
 
 def test_an_inline_input_without_rules_or_trades_is_refused() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from itertools import groupby
 
 import pytest
@@ -11,20 +12,27 @@ from rich.console import Console
 
 from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import (
+    STOP_REASON_PRECISION,
+    Diagnostics,
     Distribution,
     EquityFan,
     Estimate,
+    EstimationInterval,
+    EstimationRiskResult,
     FanDay,
     HistorySummary,
     Outcomes,
+    PhaseResult,
     Quantile,
+    RareEventEstimate,
+    ScenarioResult,
     SimulationResult,
     TailRisk,
 )
 from montecarlo.v1.result_pb2 import (
     Warning as Caveat,
 )
-from riskio import report
+from riskio import fan, numbers, report
 
 
 def estimate(value: float, error: float = 1.0) -> Estimate:
@@ -80,6 +88,57 @@ def sample() -> SimulationResult:
     )
 
 
+def outcomes_of(passed: float, max_drawdown: float, daily_loss: float, expired: float, error: float) -> Outcomes:
+    return Outcomes(
+        passed=estimate(passed, error),
+        breached_max_drawdown=estimate(max_drawdown, error),
+        breached_daily_loss=estimate(daily_loss, error),
+        expired=estimate(expired, error),
+    )
+
+
+def everything() -> SimulationResult:
+    """A result with all that a result may have."""
+    result = sample()
+    result.phases.extend(
+        PhaseResult(phase=number, reached=estimate(reached, 0.001), passed=estimate(reached / 2, 0.001))
+        for number, reached in ((1, 1.0), (2, 0.5), (3, 0.25))
+    )
+    for name, mean in (("payout", 4_321.5), ("payouts", 1.5), ("paused_days", 2.5)):
+        getattr(result, name).CopyFrom(distribution(mean))
+    for name in ("worse", "ä name as long as a name may be " * 2):
+        result.scenarios.append(
+            ScenarioResult(
+                name=name,
+                outcomes=outcomes_of(0.25, 0.55, 0.000012, 0.2, 0.001),
+                differences=outcomes_of(-0.25, 0.25, 0.000012, 0.0, 0.000004),
+                mean_final_pnl=estimate(-12_345.6),
+                mean_final_pnl_difference=estimate(-13_580.1, 12),
+            )
+        )
+    interval = EstimationInterval(mean=0.45, std_dev=0.1, low=0.21, high=0.67)
+    result.estimation_risk.CopyFrom(
+        EstimationRiskResult(
+            histories=500, paths_per_history=2_048, passed=interval, breached_max_drawdown=interval,
+            breached_daily_loss=EstimationInterval(low=0, high=0.0037), expired=interval,
+        )
+    )  # fmt: skip
+    result.rare_events.append(
+        RareEventEstimate(
+            outcome="breached_daily_loss", probability=estimate(1.9e-9, 4e-11), relative_error=0.021, paths=200_000
+        )
+    )
+    result.diagnostics.CopyFrom(
+        Diagnostics(effective_sample_size=321.4, lag_one_autocorrelation=-0.07, drift_z=2.25, intra_trade=True)
+    )
+    result.stop_reason = STOP_REASON_PRECISION
+    return result
+
+
+def line_with(shown: str, beginning: str) -> str:
+    return next(line for line in shown.splitlines() if line.strip().startswith(beginning))
+
+
 def text(result: SimulationResult, width: int = 100, **how: object) -> str:
     console = Console(file=io.StringIO(), width=width, **how)  # type: ignore[arg-type]  # rich's own keywords
     report.render(result, console, title="Trader [7]", timing={"queued": 0.02, "simulate": 1.25})
@@ -87,9 +146,10 @@ def text(result: SimulationResult, width: int = 100, **how: object) -> str:
     return console.file.getvalue()
 
 
-@pytest.mark.parametrize("width", [80, 100, 200])
-def test_no_line_is_wider_than_the_console_or_cut(width: int) -> None:
-    shown = text(sample(), width)
+@pytest.mark.parametrize("width", [80, 100, 120, 200])
+@pytest.mark.parametrize("of", [sample, everything])
+def test_no_line_is_wider_than_the_console_or_cut(of: Callable[[], SimulationResult], width: int) -> None:
+    shown = text(of(), width)
     assert max(len(line) for line in shown.splitlines()) <= min(width, report.MAX_WIDTH)
     assert "…" not in shown
 
@@ -147,19 +207,19 @@ def test_no_warnings_are_said_too() -> None:
 
 
 def test_the_fan_has_its_median_between_its_bands() -> None:
-    lines = [str(line) for line in report.fan_chart(sample().equity_fan, 78)]
-    last_day = "".join(line[-1] for line in lines[: report.FAN_ROWS]).strip()
+    lines = [str(line) for line in fan.fan_chart(sample().equity_fan, 78)]
+    last_day = "".join(line[-1] for line in lines[: fan.FAN_ROWS]).strip()
     assert [mark for mark, _ in groupby(last_day)] == ["░", "▓", "━", "▓", "░"]
 
 
 def test_a_fan_without_spread_is_drawn() -> None:
     flat = EquityFan(paths=1, days=[fan_day(day, 0) for day in (0, 1)])
-    lines = [str(line) for line in report.fan_chart(flat, 78)]
+    lines = [str(line) for line in fan.fan_chart(flat, 78)]
     assert any("━━━" in line for line in lines)
 
 
 def test_a_fan_of_no_days_says_so() -> None:
-    assert [str(line) for line in report.fan_chart(EquityFan(), 78)] == ["No day was simulated."]
+    assert [str(line) for line in fan.fan_chart(EquityFan(), 78)] == ["No day was simulated."]
 
 
 @pytest.mark.parametrize(
@@ -167,9 +227,74 @@ def test_a_fan_of_no_days_says_so() -> None:
     [(0, "0.00%"), (1, "100.00%"), (0.12345, "12.35%"), (0.00012, "0.0120%"), (1.9e-9, "1.9e-07%")],
 )
 def test_small_probabilities_keep_their_digits(share: float, shown: str) -> None:
-    assert report.percent(share) == shown
+    assert numbers.percent(share) == shown
 
 
 @pytest.mark.parametrize(("share", "cells"), [(0, ""), (1e-9, "▏"), (0.5, "█████"), (1, "██████████")])
 def test_a_bar_shows_what_happens_at_all(share: float, cells: str) -> None:
-    assert report.bar(share, 10) == cells.ljust(10)
+    assert numbers.bar(share, 10) == cells.ljust(10)
+
+
+def test_sampling_error_and_what_the_history_leaves_open_stand_side_by_side_and_are_named() -> None:
+    shown = text(everything())
+    row = line_with(shown, "Passed")
+    assert row.index("50.00%") < row.index("48.00% – 52.00%") < row.index("21.00% – 67.00%")
+    assert "500 resampled histories of 2,048 paths each" in " ".join(shown.split())
+    assert "They do not add up." in " ".join(shown.split())
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: int) -> None:
+    lines = [line.split() for line in text(everything(), width).splitlines()]
+    at = lines.index(["worse"])
+    assert lines[at + 1] == ["25.00%", "55.00%", "0.0012%", "20.00%", "-12,346"]
+    assert lines[at + 2] == ["-25.0000", "+25.0000", "+0.0012", "+0.0000", "-13,580"]
+    assert lines[at + 3] == ["±0.0008", "±0.0008", "±0.0008", "±0.0008", "±24"]
+
+
+@pytest.mark.parametrize(
+    "figure",
+    [
+        "as precise as asked", "worth 321 independent trades", "looked for within trades", "Paid to the trader",
+        "Payouts", "Days paused", "Rare breaches, by importance sampling", "1.9e-07%", "2.1%",
+    ],
+)  # fmt: skip
+def test_what_only_some_results_have_is_there(figure: str) -> None:
+    assert figure in text(everything())
+    assert figure not in text(sample())
+
+
+def test_phases_are_shown_one_a_line() -> None:
+    assert line_with(text(everything()), "3 ").split()[:2] == ["3", "25.00%"]
+
+
+def test_an_account_that_cannot_pass_has_no_row_for_it() -> None:
+    funded = everything()
+    funded.outcomes.ClearField("passed")
+    for scenario in funded.scenarios:
+        scenario.outcomes.ClearField("passed")
+        scenario.differences.ClearField("passed")
+    shown = text(funded)
+    assert "Survived or expired" in shown
+    assert "Passed" not in shown
+    assert "Days to pass" not in shown
+
+
+def test_a_result_without_a_fan_has_no_chart() -> None:
+    result = sample()
+    result.ClearField("equity_fan")
+    assert "Balance over time" not in text(result)
+
+
+@pytest.mark.parametrize(
+    ("difference", "half_width", "shown"),
+    [
+        (-0.24986, 0.00083, ("-24.99", "±0.08")),
+        (0.5, 0.05, ("+50", "±5")),
+        (0.0, 1.95e-9, ("+0.0000000", "±0.0000002")),
+        (0.01, 0.0, ("+1.00", "±0.00")),
+        (0.01, math.inf, ("+1.00", "±inf")),
+    ],
+)
+def test_a_difference_has_the_digits_of_its_error(difference: float, half_width: float, shown: tuple[str, str]) -> None:
+    assert numbers.points(difference, half_width) == shown

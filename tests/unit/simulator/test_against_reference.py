@@ -1,146 +1,51 @@
 """The kernel and the plain rule book agree exactly, path by path, on everything a path yields.
 
-Hypothesis draws histories, rules, account states and seeds; the shapes of compilation are few, each pair of a drawdown
-kind with a model among them. The trades of a path are drawn again by `tests.reference.paths`, played by
-`tests.reference.rule_book`, and compared with what the kernel says of that path.
+Hypothesis draws histories, rules, account states and seeds; the shapes of compilation are few: see `rule_shapes`. The
+trades of a path are drawn again by `tests.reference.paths`, played by `tests.reference.rule_book`, and compared with
+what the kernel says of that path.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from itertools import product
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from simulator import engine
 from simulator.engine import Plan
-from simulator.spec import (
-    Account,
-    BreachOperator,
-    DailyLoss,
-    DrawdownKind,
-    MaxDrawdown,
-    MinimumDays,
-    Model,
-    Rules,
-    Settings,
-    Spec,
-    Trade,
-)
+from simulator.errors import InvalidInput
+from simulator.fit import fit
+from simulator.planning import DEFAULT_HORIZON_DAYS
+from simulator.spec import Account, DrawdownKind, Model, Rules, Settings, Spec
 from simulator.tally import Finished
+from tests.reference.passing import Calendar
 from tests.reference.paths import Drawing, draw_days
-from tests.reference.rule_book import Ending, play
+from tests.reference.quantiles import Table
+from tests.reference.rule_book import Day, Deal, Ending, excursions_used, play
+from tests.reference.stress import stressed
+from tests.unit.simulator.random_specs import PATHS, specs, trades_of
+from tests.unit.simulator.rule_shapes import FITTED, Shape, shapes
 
-PATHS = 24
-START = 10_000
-FIRST_CLOSE = datetime(2024, 1, 1, 12, tzinfo=UTC)
-PASSES = ("never", "target", "days", "profitable days")
+EXAMPLES = settings(
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+"""A failing example is small as it is: to shrink it takes longer than a test may."""
 
+ENDLESS = 10_000
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What decides a compilation."""
-
-    drawdown: DrawdownKind | None
-    model: Model
-    fixed_days: bool
-    passes: str
-    daily_loss: bool
-
-    def __str__(self) -> str:
-        drawdown = self.drawdown.value if self.drawdown else "no drawdown"
-        days = "fixed days" if self.fixed_days else "days of the history"
-        return f"{drawdown}, {self.model.value}, {days}, {self.passes}, {'' if self.daily_loss else 'no '}daily loss"
-
-
-def shapes() -> list[Shape]:
-    """Every drawdown kind with every model, the other parts in turn."""
-    kinds = (None, *DrawdownKind)
-    return [
-        Shape(
-            drawdown=kind,
-            model=model,
-            fixed_days=model is not Model.DAY and (row + column) % 2 == 1,
-            passes=PASSES[(row + column) % len(PASSES)],
-            daily_loss=kind is None or (row + column) % 3 != 1,
-        )
-        for (row, kind), (column, model) in product(enumerate(kinds), enumerate(Model))
-    ]
-
-
-def trades_of(days: Sequence[Sequence[int]]) -> tuple[Trade, ...]:
-    """Trades with these P&Ls on consecutive days."""
-    return tuple(
-        Trade(closed_at=FIRST_CLOSE + timedelta(days=day, minutes=minute), pnl_minor=pnl)
-        for day, pnls in enumerate(days)
-        for minute, pnl in enumerate(pnls)
-    )
-
-
-def amounts(low: int, high: int, step: int) -> st.SearchStrategy[int]:
-    """Multiples of the step: coarse ones put balances exactly at floors and targets."""
-    return st.integers(-(-low // step), high // step).map(step.__mul__)
-
-
-@st.composite
-def specs(draw: st.DrawFn, shape: Shape) -> Spec:
-    """A simulation of this shape, its amounts such that every rule is met now and then."""
-    step = draw(st.sampled_from([1, 50, 100]))
-    day = st.lists(amounts(-300, 300, step), min_size=1, max_size=4)
-    days = draw(st.lists(day, min_size=1, max_size=8))
-    rules = draw(rule_books(shape, step))
-    balance = START + draw(amounts(-300, 600, step))
-    return Spec(
-        trades=trades_of(days),
-        rules=rules,
-        account=Account(
-            balance_minor=balance,
-            high_water_mark_minor=draw(st.sampled_from([balance, max(balance, START), max(balance, START) + 250])),
-            days_traded=draw(st.integers(0, (rules.time_limit_days or 5) - 1)),
-            qualifying_days=draw(st.integers(0, 4)),
-        ),
-        settings=Settings(
-            paths=PATHS,
-            horizon_days=draw(st.none() | st.integers(1, 14)),
-            model=shape.model,
-            trades_per_day=draw(st.integers(1, 4)) if shape.fixed_days else None,
-            block_length=draw(st.floats(1, 12)) if shape.model is Model.STATIONARY else None,
-            seed=draw(st.integers(0, 2**64 - 1)),
-        ),
-    )
-
-
-@st.composite
-def rule_books(draw: st.DrawFn, shape: Shape, step: int) -> Rules:
-    """Rules of this shape."""
-    return Rules(
-        starting_balance_minor=START,
-        breach=draw(st.sampled_from(BreachOperator)),
-        max_drawdown=None if shape.drawdown is None else draw(drawdowns(shape.drawdown, step)),
-        daily_loss=DailyLoss(limit_minor=draw(amounts(1, 600, step))) if shape.daily_loss else None,
-        target_minor=None if shape.passes == "never" else START + draw(amounts(1, 900, step)),
-        minimum_days=draw(minimum_days(shape.passes, step)),
-        time_limit_days=draw(st.none() | st.integers(1, 12)),
-    )
-
-
-def drawdowns(kind: DrawdownKind, step: int) -> st.SearchStrategy[MaxDrawdown]:
-    """An allowance, and for trailing kinds a lock or none."""
-    locks = st.none() if kind is DrawdownKind.STATIC else st.none() | amounts(START - 700, START + 400, step)
-    return st.builds(MaxDrawdown, kind=st.just(kind), allowance_minor=amounts(1, 900, step), lock_minor=locks)
-
-
-def minimum_days(passes: str, step: int) -> st.SearchStrategy[MinimumDays | None]:
-    """The days a pass of this kind needs."""
-    if passes not in {"days", "profitable days"}:
-        return st.none()
-    profits = st.none() if passes == "days" else amounts(1, 300, step)
-    return st.builds(MinimumDays, days=st.integers(1, 7), min_profit_minor=profits)
+OTHERS = (
+    Shape(),
+    Shape(course="scaling", drawdown=DrawdownKind.TRAILING_INTRADAY, excursions=True, stress="draws"),
+    Shape(model=Model.STUDENT_T, drawdown=DrawdownKind.STATIC, fixed_days=True),
+)
 
 
 def one_block(spec: Spec) -> Plan:
@@ -148,25 +53,85 @@ def one_block(spec: Spec) -> Plan:
     return replace(engine.plan(spec, "0" * 64), block_paths=PATHS, blocks=1)
 
 
-def expected(plan: Plan, path: int) -> Ending:
-    """What the reference says of one path; a path that has ended keeps its last balance."""
-    history, spec = plan.history, plan.spec
-    days = [day.tolist() for day in np.split(history.pnl_minor, history.day_start[1:])]
-    drawing = Drawing(
-        history=days,
+def can_be_fitted(spec: Spec) -> bool:
+    """Whether the history has a likeliest Student-t of finite variance."""
+    try:
+        engine.plan(spec, "0" * 64)
+    except InvalidInput:
+        return False
+    return True
+
+
+def history_of(spec: Spec) -> list[list[Deal]]:
+    """The days of the history, which turn at midnight here."""
+    days: dict[object, list[Deal]] = {}
+    for trade in spec.trades:
+        deal = Deal(trade.pnl_minor, trade.mae_minor, trade.mfe_minor)
+        days.setdefault(trade.closed_at.date(), []).append(deal)
+    return list(days.values())
+
+
+def drawing_of(plan: Plan, history: list[list[Deal]]) -> Drawing:
+    """How the reference draws the futures of a plan."""
+    wanted = plan.spec.settings
+    pnls = [deal.pnl for day in history for deal in day]
+    fitted = fit(plan.model, np.array(pnls, np.int32))
+    return Drawing(
+        history=stressed(history, wanted.stress),
         model=plan.model,
         block_length=plan.block_length,
-        trades_per_day=spec.settings.trades_per_day,
+        trades_per_day=wanted.trades_per_day,
         seed=plan.seed,
+        table=None if fitted is None else Table(fitted, wanted.stress, sum(pnls) / len(pnls)),
+        fewer_winners=wanted.stress.fewer_winners,
+        worst_day=wanted.stress.worst_day,
     )
-    end = play(draw_days(drawing, path, spec.settings.horizon_days or 60), spec.rules, spec.account)
-    return replace(end, closes=end.closes + (end.final_pnl,) * (plan.horizon_days - end.days))
+
+
+def horizon_of(spec: Spec) -> int:
+    """The horizon asked for; without one, the time limit will end the path, or the usual days do."""
+    limited = any(step.time_limit_days or step.time_limit_calendar_days for step in spec.rules.steps)
+    return spec.settings.horizon_days or (ENDLESS if limited else DEFAULT_HORIZON_DAYS)
+
+
+def pace_of(spec: Spec, history: list[list[Deal]]) -> Calendar:
+    """The calendar days from the first to the last day of the history, and its trading days."""
+    whole = spec.trades[-1].closed_at.date() - spec.trades[0].closed_at.date()
+    return Calendar(calendar_days=whole.days + 1, trading_days=len(history))
+
+
+class Reference:
+    """What the reference says of the paths of a plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Looks at the plan's spec, and at what the plan chose where the spec left it open."""
+        self.plan, self.spec = plan, plan.spec
+        history = history_of(plan.spec)
+        self.drawing = drawing_of(plan, history)
+        self.pace = pace_of(plan.spec, history)
+        wanted = plan.spec.settings.excursions and plan.model not in FITTED
+        self.excursions = excursions_used(history, plan.spec.rules, wanted=wanted)
+
+    def days(self, path: int) -> Iterator[Day]:
+        """The days a path draws; the worst one is among those of the plan's horizon."""
+        most = self.plan.horizon_days if self.drawing.worst_day else horizon_of(self.spec)
+        return draw_days(self.drawing, path, most)
+
+    def ending(self, path: int) -> Ending:
+        """How a path ends; one that has ended keeps its last balance."""
+        spec = self.spec
+        end = play(self.days(path), spec.rules, spec.account, excursions=self.excursions, pace=self.pace)
+        return replace(end, closes=end.closes + end.closes[-1:] * (self.plan.horizon_days - end.days))
 
 
 def simulated(plan: Plan, finished: Finished, path: int) -> Ending:
     """What the kernel says of one path, its closes being those of the fan, which shows every day of so few."""
     assert plan.shown_days.tolist() == list(range(plan.horizon_days + 1))
     assert finished.fan[0, path] == 0
+
+    def counted(figure: npt.NDArray[np.int32] | None) -> int:
+        return 0 if figure is None else int(figure[path])
+
     return Ending(
         outcome=int(finished.outcome[path]),
         final_pnl=int(finished.final_pnl[path]),
@@ -174,34 +139,78 @@ def simulated(plan: Plan, finished: Finished, path: int) -> Ending:
         days=int(finished.days[path]),
         trades=int(finished.trades[path]),
         closes=tuple(finished.fan[1:, path].tolist()),
+        skipped=counted(finished.skipped),
+        phase=counted(finished.phase),
+        paid=counted(finished.payout),
+        payouts=counted(finished.payouts),
+        paused_days=counted(finished.paused_days),
     )
 
 
-@pytest.mark.parametrize("shape", shapes(), ids=str)
-def test_kernel_and_reference_agree_path_by_path(shape: Shape) -> None:
+def agree_on_paths(shape: Shape, examples: int) -> None:
+    """Kernel and reference agree on simulations of this shape."""
+
+    @settings(EXAMPLES, max_examples=examples)
     @given(specs(shape))
-    @settings(deadline=None, max_examples=16, derandomize=True, suppress_health_check=list(HealthCheck))
     def agree(spec: Spec) -> None:
+        assume(spec.settings.model not in FITTED or can_be_fitted(spec))
         plan = one_block(spec)
-        finished = engine.finished(plan, 0)
+        finished, reference = engine.finished(plan, 0), Reference(plan)
         for path in range(PATHS):
-            assert simulated(plan, finished, path) == expected(plan, path)
+            assert simulated(plan, finished, path) == reference.ending(path)
 
     agree()
+
+
+@pytest.mark.parametrize("shape", [*shapes(2), *OTHERS], ids=str)
+def test_kernel_and_reference_agree_path_by_path(shape: Shape) -> None:
+    agree_on_paths(shape, examples=20)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shape", shapes(3), ids=str)
+def test_kernel_and_reference_agree_on_every_three_rules(shape: Shape) -> None:
+    agree_on_paths(shape, examples=20)
+
+
+def test_the_cases_meet_every_rule() -> None:
+    """What is compared above would show little if few paths passed, paused, were paid or grew."""
+    seen: Counter[str] = Counter()
+
+    def note(end: Ending, spec: Spec) -> None:
+        seen[f"outcome {end.outcome}"] += 1
+        seen["paused"] += end.paused_days > 0
+        seen["skipped"] += end.skipped > 0
+        seen["paid twice"] += end.payouts > 1
+        seen["phase passed"] += end.phase > spec.account.phase - 1
+        seen["grown"] += spec.rules.scaling is not None and end.closes[-1] > end.final_pnl
+
+    for shape in shapes(2):
+
+        @settings(EXAMPLES, max_examples=4)
+        @given(specs(shape))
+        def look(spec: Spec) -> None:
+            reference = Reference(one_block(spec))
+            for path in range(12):
+                note(reference.ending(path), spec)
+
+        look()
+    assert min(seen.values()) >= 20, seen
+    assert len(seen) == 9
 
 
 @pytest.mark.parametrize("block", [(1 << 27) - 1, 1 << 27], ids=["below 2^32", "from 2^32"])
 def test_paths_of_any_index_agree(block: int) -> None:
     """Also those whose index needs more than 32 bits, and so another key. Blocks are powers of two."""
-    days = ((120, -80), (35,), (-150, 90, 10))
+    days = [[(pnl, None, None) for pnl in day] for day in ((120, -80), (35,), (-150, 90, 10))]
     spec = Spec(
         trades=trades_of(days),
-        rules=Rules(starting_balance_minor=START),
-        account=Account(balance_minor=START, high_water_mark_minor=START),
+        rules=Rules(starting_balance_minor=10_000),
+        account=Account(balance_minor=10_000, high_water_mark_minor=10_000),
         settings=Settings(paths=1, horizon_days=6, model=Model.IID, seed=2**63 + 5),
     )
     plan = replace(engine.plan(spec, "0" * 64), paths=(block + 1) * 32, block_paths=32, blocks=block + 1)
-    finished = engine.finished(plan, block)
+    finished, reference = engine.finished(plan, block), Reference(plan)
     found = [(int(finished.final_pnl[path]), int(finished.trades[path])) for path in range(32)]
-    ends = [expected(plan, block * 32 + path) for path in range(32)]
+    ends = [reference.ending(block * 32 + path) for path in range(32)]
     assert found == [(end.final_pnl, end.trades) for end in ends]

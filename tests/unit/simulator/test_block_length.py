@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from math import floor
+
 import numpy as np
 import pytest
 from arch.bootstrap import optimal_block_length
 
-from simulator.block_length import automatic_block_length
+from simulator.block_length import automatic_block_length, automatic_circular_length
 
 
 def autoregression(rho: float, n: int, seed: int) -> np.ndarray:
@@ -20,10 +22,11 @@ def autoregression(rho: float, n: int, seed: int) -> np.ndarray:
 
 @pytest.mark.parametrize("n", [30, 61, 250, 1_000, 5_000])
 @pytest.mark.parametrize("rho", [-0.4, 0.0, 0.3, 0.9])
-def test_block_length_agrees_with_arch(n: int, rho: float) -> None:
+def test_block_lengths_agree_with_arch(n: int, rho: float) -> None:
     series = autoregression(rho, n, seed=n)
-    expected = float(optimal_block_length(series)["stationary"].iloc[0])
-    assert automatic_block_length(series) == pytest.approx(max(1.0, expected), rel=1e-9)
+    stationary, circular = (float(optimal_block_length(series)[kind].iloc[0]) for kind in ("stationary", "circular"))
+    assert automatic_block_length(series) == pytest.approx(max(1.0, stationary), rel=1e-9)
+    assert automatic_circular_length(series) == max(1, floor(circular + 0.5))
 
 
 def test_block_length_of_the_published_example() -> None:
@@ -39,8 +42,11 @@ def test_block_length_of_the_published_example() -> None:
 )
 def test_degenerate_series_have_blocks_of_one_trade(series: list[float]) -> None:
     assert automatic_block_length(np.array(series)) == 1.0
+    assert automatic_circular_length(np.array(series)) == 1.0
 
 
 @pytest.mark.parametrize("n", [8, 9, 10, 12, 20])
 def test_short_series_have_a_usable_block_length(n: int) -> None:
-    assert 1.0 <= automatic_block_length(autoregression(0.5, n, seed=n)) <= n
+    series = autoregression(0.5, n, seed=n)
+    assert 1.0 <= automatic_block_length(series) <= n
+    assert 1.0 <= automatic_circular_length(series) <= n

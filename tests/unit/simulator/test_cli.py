@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from montecarlo.v1.settings_pb2 import ResamplingModel
 from simulator import cli
 
 TRADES = "closed_at,pnl\n" + "".join(
@@ -32,9 +33,45 @@ def test_json_is_the_result_in_snake_case(files: list[str], capsys: pytest.Captu
     options = ["--model", "day", "--seed", "7", "--horizon-days", "15", "--format", "json"]
     assert cli.main([*files, *options]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert set(found["outcomes"]) == {"passed", "breached_max_drawdown", "breached_daily_loss", "expired"}
+    assert set(found["outcomes"]) == {"passed", "breached_max_drawdown", "expired"}
     assert (found["paths"], found["seed"], found["horizon_days"]) == ("2000", "7", 15)
     assert found["model"] == "RESAMPLING_MODEL_DAY"
+
+
+def test_every_model_has_its_name(files: list[str]) -> None:
+    names = ("iid", "day", "stationary", "circular", "normal", "student-t")
+    asked = {name: cli.settings(cli.parser().parse_args([*files, "--model", name])).model for name in names}
+    assert {name: ResamplingModel.Name(model).removeprefix("RESAMPLING_MODEL_") for name, model in asked.items()} == {
+        name: name.upper().replace("-", "_") for name in names
+    }
+
+
+def test_a_model_that_cannot_be_fitted_is_refused_with_what_to_use(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path(files[2]).write_text(TRADES.replace("-80", "120").replace("35", "120").replace("-60", "120"), encoding="utf-8")
+    assert cli.main([*files, "--model", "student-t"]) == 2
+    assert "settings.model" in capsys.readouterr().err
+
+
+def test_precision_scenarios_and_stress_reach_the_result(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    options = [
+        "--model", "day", "--format", "json", "--paths", "200000", "--precision", "passed=0.01",
+        "--stress", "cost_per_trade=1.00", "--scenario", "tight: limits_factor=0.5", "--as-of", "2026-03-01",
+    ]  # fmt: skip
+    assert cli.main([*files, *options]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["stop_reason"] == "STOP_REASON_PRECISION"
+    assert 0 < int(found["paths"]) < 200_000
+    [scenario] = found["scenarios"]
+    assert scenario["name"] == "tight"
+    assert scenario["differences"]["passed"]["value"] > 0
+    assert {"SHORT_HISTORY", "STALE_HISTORY"} <= {each["code"] for each in found["warnings"]}
+
+
+def test_estimation_risk_of_too_few_days_is_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*files, "--estimation-risk", "20x256"]) == 2
+    assert "settings.estimation_risk: needs a history of at least 5 trading days" in capsys.readouterr().err
 
 
 def test_text_is_a_report(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -78,7 +115,8 @@ def test_a_missing_file_is_told_by_its_name(
 
 
 @pytest.mark.parametrize(
-    "option", [["--paths", "0"], ["--seed", "-1"], ["--trades-per-day", "some"], ["--model", "guess"]]
+    "option",
+    [["--paths", "0"], ["--seed", "-1"], ["--trades-per-day", "some"], ["--model", "guess"], ["--precision", "won=1"]],
 )
 def test_a_bad_option_is_refused(files: list[str], option: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:

@@ -51,7 +51,7 @@ def test_everything_left_out_takes_its_documented_default() -> None:
     assert (spec.rules.max_drawdown, spec.rules.daily_loss, spec.rules.target_minor) == (None, None, None)
     assert (spec.account.balance_minor, spec.account.high_water_mark_minor) == (100_000, 100_000)
     assert (spec.settings.paths, spec.settings.model) == (100_000, Model.STATIONARY)
-    assert spec.settings.horizon_days is spec.settings.seed is spec.settings.trades_per_day is None
+    assert spec.settings.horizon_days is spec.settings.trades_per_day is None
 
 
 def test_an_amount_is_read_in_the_currencys_own_minor_unit() -> None:
@@ -108,7 +108,11 @@ def test_rules_are_read_whole() -> None:
         ({"starting_balance": "1" + "0" * 20}, "rules.starting_balance", "too large"),
         ({"currency": "usd"}, "rules.currency", "three capital letters"),
         ({"breach": 9}, "rules.breach", "AT_OR_BELOW, BELOW"),
-        ({"max_drawdown": drawdown()}, "rules.max_drawdown", "exactly one of amount and percent"),
+        (
+            {"max_drawdown": drawdown()},
+            "rules.max_drawdown",
+            "exactly one of amount, percent and percent_of_high_water_mark",
+        ),
         ({"max_drawdown": drawdown(percent="101")}, "rules.max_drawdown.percent", "up to 100"),
         ({"max_drawdown": drawdown(percent="0")}, "rules.max_drawdown.percent", "above 0"),
         ({"max_drawdown": drawdown(amount="-1")}, "rules.max_drawdown.amount", "positive"),

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from simulator import engine
+from simulator.device import lanes_and_tile, stretches
 from simulator.errors import AmountsTooLarge, InvalidInput
-from simulator.spec import REACH, Model, Rules, Settings
+from simulator.histogram import _keys_of
+from simulator.spec import REACH, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.unit.simulator.samples import DAYS, FRESH, RULES, START, plan_of
 
@@ -45,7 +47,38 @@ def test_the_size_of_a_block_changes_no_path() -> None:
     whole, parts = engine.finished(large, 0), [engine.finished(small, block) for block in range(4)]
     for name in ("outcome", "final_pnl", "max_drawdown", "days", "trades"):
         assert np.array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part in parts]))
-    assert np.array_equal(whole.fan, np.concatenate([part.fan for part in parts], axis=1))
+    assert np.array_equal(whole.fan[:, :512], parts[0].fan)
+
+
+FAR = MaxDrawdown(kind=DrawdownKind.TRAILING_END_OF_DAY, allowance_minor=10**7, lock_minor=START)
+ENDING = {
+    "most paths end soon": replace(RULES, target_minor=START + 100, minimum_days=MinimumDays(days=1)),
+    "paths end all the time": RULES,
+    "no path ends early": replace(RULES, target_minor=START + 10**7, max_drawdown=FAR),
+}
+
+
+@pytest.mark.parametrize("trades_per_day", [None, 2])
+@pytest.mark.parametrize("rules", ENDING.values(), ids=ENDING)
+def test_paths_moved_together_as_others_end_stay_the_same(rules: Rules, trades_per_day: int | None) -> None:
+    """8,192 lanes are four tiles, which the paths that still live leave one by one; 1,024 are one tile."""
+    settings = Settings(paths=8_000, seed=11, trades_per_day=trades_per_day)
+    large = replace(plan_of(settings, rules=rules), block_paths=8_192, blocks=1, fan_paths=0)
+    small = replace(large, block_paths=1_024, blocks=8)
+    whole, parts = engine.finished(large, 0), [engine.finished(small, block) for block in range(8)]
+    for name in ("outcome", "final_pnl", "max_drawdown", "days", "trades"):
+        assert np.array_equal(getattr(whole, name), np.concatenate([getattr(part, name) for part in parts])), name
+
+
+def test_bins_found_on_the_device_are_those_of_the_histogram() -> None:
+    trades = ((2_000_000, -1_700_000, 35, -3), (-90_000, 60_000, 1_999))
+    plan = plan_of(Settings(paths=2_048, seed=3), days=trades, rules=Rules(starting_balance_minor=10**8))
+    found = engine.finished(plan, 0)
+    assert found.pnl_keys is not None
+    assert found.drawdown_keys is not None
+    assert np.array_equal(found.pnl_keys, _keys_of(found.final_pnl))
+    assert np.array_equal(found.drawdown_keys, _keys_of(found.max_drawdown))
+    assert np.abs(found.pnl_keys).max() > 4_096
 
 
 def test_more_paths_leave_the_first_ones_as_they_were() -> None:
@@ -58,10 +91,18 @@ def test_seeds_that_differ_only_in_their_upper_half_give_other_futures() -> None
     assert not np.array_equal(engine.finished(low, 0).final_pnl, engine.finished(high, 0).final_pnl)
 
 
-def test_the_fan_is_taken_from_the_first_paths_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.device.FAN_PATHS", 2_048)
-    tally = engine.simulate(small_blocks(Settings(paths=PATHS, seed=7)))
-    assert {day.count for day in tally.fan} == {2_048}
+def test_the_fan_is_taken_from_the_first_paths_alone() -> None:
+    plan = replace(small_blocks(Settings(paths=PATHS, seed=7)), fan_paths=512)
+    tally = engine.simulate(plan)
+    assert tally.paths == PATHS
+    assert tally.fan == Tally.of(engine.finished(replace(plan, paths=512), 0)).fan
+    assert engine.simulate(replace(plan, fan_paths=0)).fan is None
+
+
+def test_taking_the_fan_changes_no_other_figure() -> None:
+    plan = small_blocks(Settings(paths=PATHS, seed=7))
+    with_fan, without = (engine.simulate(replace(plan, fan_paths=paths)) for paths in (512, 0))
+    assert replace(with_fan, fan=None).to_bytes() == without.to_bytes()
 
 
 def test_progress_rises_to_all_paths() -> None:
@@ -95,7 +136,8 @@ def test_an_open_seed_comes_from_the_input_digest() -> None:
 def test_the_block_length_is_that_of_the_model() -> None:
     assert plan_of(Settings(model=Model.IID)).block_length == 1.0
     assert plan_of(Settings(model=Model.DAY)).block_length == 0.0
-    assert plan_of(Settings(block_length=4.5)).block_length == 4.5
+    rounded = plan_of(Settings(block_length=4.5))
+    assert rounded.block_length * rounded.history.trades == pytest.approx(round(4.5 * rounded.history.trades))
     assert plan_of(Settings()).block_length >= 1.0
 
 
@@ -170,7 +212,27 @@ def test_every_model_keeps_the_mean_of_the_history() -> None:
     pnl = np.concatenate([np.array(day) for day in DAYS])
     free = Rules(starting_balance_minor=START)
     for model in Model:
-        found = engine.finished(plan_of(Settings(paths=16_384, model=model, seed=1), rules=free), 0)
+        plan = replace(plan_of(Settings(paths=16_384, model=model, seed=1), rules=free), fan_paths=0)
+        found = engine.finished(plan, 0)
         steps = int(found.trades.sum())
         assert steps / (16_384 * 60) == pytest.approx(len(pnl) / len(DAYS), rel=0.01)
         assert found.final_pnl.sum() / steps == pytest.approx(pnl.mean(), abs=1.5 * 5 * pnl.std() / np.sqrt(steps))
+
+
+def test_stretches_cover_every_path_once_and_end_at_multiples_of_their_length() -> None:
+    around = (1 << 32) - 3 * 512
+    for first, end in ((0, 1), (0, 4_096), (1_024, 9_000), (around, around + 5_000)):
+        found = list(stretches(first, end, 4_096))
+        assert [path for start, stop in found for path in (start, stop)][1:-1:2] == [start for start, _ in found[1:]]
+        assert (found[0][0], found[-1][1]) == (first, end)
+        assert all(start >> 32 == (stop - 1) >> 32 and 0 < stop - start <= 4_096 for start, stop in found)
+
+
+def test_a_gpu_runs_many_blocks_together_and_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What differs on another device is how many lanes run together; the numbers of that device, on this one."""
+    plan = replace(small_blocks(Settings(paths=PATHS, seed=7)), fan_paths=512)
+    whole = engine.run(plan, 0, plan.blocks, threads=1)
+    lanes, tile = lanes_and_tile(plan.block_paths, "gpu")
+    assert (lanes % tile, lanes > plan.block_paths) == (0, True)
+    monkeypatch.setattr("simulator.device.lanes_and_tile", lambda *_: (lanes, tile))
+    assert engine.run(replace(plan), 0, plan.blocks, threads=1).to_bytes() == whole.to_bytes()

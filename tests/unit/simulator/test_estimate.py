@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from simulator import estimate
 from simulator.estimate import Support
-from simulator.histogram import COARSE_GRAIN, Histogram
+from simulator.histogram import Histogram
 
 UNIT = 10_000
 """Minor units of one standard deviation in the samples."""
@@ -30,6 +30,42 @@ def sample(draws: npt.NDArray[np.float64]) -> Histogram:
 
 
 # Fixed seeds; false-alarm rate of each comparison within 4 standard errors: 6e-5.
+@pytest.mark.parametrize(
+    ("gained", "lost", "n", "low", "high"),
+    [(1, 7, 21, -0.5172, -0.0260), (7, 1, 21, 0.0260, 0.5172), (0, 0, 1_000, -0.003827, 0.003827)],
+)
+def test_the_paired_difference_has_the_published_interval(
+    gained: int, lost: int, n: int, low: float, high: float
+) -> None:
+    """Airway hyper-responsiveness before and after transplantation: Fagerland, Lydersen & Laake 2014."""
+    found = estimate.paired_difference(gained, lost, n)
+    assert (found.ci_low, found.ci_high) == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+    assert found.value == pytest.approx((gained - lost) / n)
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(0, 5, 5), (3, 0, 10), (2, 2, 4), (10**9, 10**9 + 7, 10**10)])
+def test_the_ends_of_a_paired_interval_are_where_the_score_test_turns(gained: int, lost: int, n: int) -> None:
+    found = estimate.paired_difference(gained, lost, n)
+    assert -1 <= found.ci_low <= found.value <= found.ci_high <= 1
+    assert found.std_error > 0
+    for end, sign in ((found.ci_low, 1), (found.ci_high, -1)):
+        if abs(end) < 1:
+            assert estimate._tango(gained, lost, n, end) == pytest.approx(sign * estimate.Z, rel=1e-4)
+
+
+@given(st.lists(st.integers(-(2**31), 2**31), min_size=2, max_size=50))
+def test_a_mean_of_sums_is_that_of_the_values(values: list[int]) -> None:
+    found = estimate.mean_of_sums(len(values), sum(values), sum(each * each for each in values))
+    assert found.value == pytest.approx(np.mean(values), rel=1e-12, abs=1e-6)
+    assert found.std_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(len(values)), rel=1e-6, abs=1e-6)
+    assert found.ci_low <= found.value <= found.ci_high
+
+
+def test_a_mean_of_one_value_has_an_open_error() -> None:
+    found = estimate.mean_of_sums(1, 5, 25)
+    assert (found.value, found.std_error, found.ci_low, found.ci_high) == (5, np.inf, -np.inf, np.inf)
+
+
 @pytest.mark.parametrize("figure", ["value_at_risk", "expected_shortfall"])
 def test_tail_risk_of_a_normal_agrees_with_its_closed_form(figure: str) -> None:
     pnl = sample(np.random.default_rng(7).standard_normal(1_000_000))
@@ -120,12 +156,11 @@ def test_an_interval_allows_for_the_width_of_the_bins(sign: int) -> None:
 def test_the_order_statistics_of_an_interval_lie_within_it(values: list[int], level: float) -> None:
     exact = np.sort(values)
     lower, upper = estimate._interval_ranks(len(values), level)
-    fine, coarse = of(values), of(values).coarse()
-    for found in (estimate.quantile(fine, level), estimate.quantile(coarse, level, grain=COARSE_GRAIN)):
-        if fine.count == len(set(values)) == fine.keys.size:
-            assert found.ci_low <= exact[max(lower, 1) - 1]
-            assert found.ci_high >= exact[min(upper, len(values)) - 1]
-        assert found.ci_low <= found.value <= found.ci_high
+    histogram, found = of(values), estimate.quantile(of(values), level)
+    if histogram.count == len(set(values)) == histogram.keys.size:
+        assert found.ci_low <= exact[max(lower, 1) - 1]
+        assert found.ci_high >= exact[min(upper, len(values)) - 1]
+    assert found.ci_low <= found.value <= found.ci_high
 
 
 @given(st.lists(st.integers(-2000, 2000), min_size=1, max_size=80), st.sampled_from([0.01, 0.25, 0.5, 0.95, 0.99]))

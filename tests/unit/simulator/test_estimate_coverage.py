@@ -73,6 +73,23 @@ def test_intervals_of_probabilities_cover_nominally(p: float, n: int) -> None:
     assert_nominal(hits, 4 * RUNS)
 
 
+@pytest.mark.parametrize(("gained", "lost", "n"), [(0.1, 0.2, 200), (0.01, 0.012, 2_000), (0.0, 0.004, 2_000)])
+def test_intervals_of_paired_differences_of_probabilities_cover_nominally(gained: float, lost: float, n: int) -> None:
+    moved = np.random.default_rng(15).multinomial(n, (gained, lost, 1 - gained - lost), 4 * RUNS)
+    hits = sum(covers(estimate.paired_difference(int(b), int(c), n), gained - lost) for b, c, _ in moved)
+    assert_nominal(hits, 4 * RUNS)
+
+
+def test_intervals_of_paired_differences_of_means_cover_nominally() -> None:
+    rng, hits = np.random.default_rng(16), 0
+    for _ in range(RUNS):
+        base = rng.normal(0, UNIT, 100)
+        moved = np.rint(base + rng.exponential(UNIT / 10, 100) - base).astype(int)
+        figure = estimate.mean_of_sums(100, int(moved.sum()), int((moved * moved).sum()))
+        hits += covers(figure, UNIT / 10)
+    assert_nominal(hits, RUNS)
+
+
 def test_intervals_of_conditional_means_cover_nominally() -> None:
     """The mean over those paths that breached, their number being random too."""
     rng, hits = np.random.default_rng(14), 0

@@ -73,7 +73,7 @@ def test_serialised_form_is_read_back(values: list[int]) -> None:
 
 @given(MONEY)
 def test_negated_is_the_histogram_of_the_negated_values(values: list[int]) -> None:
-    assert of(values).negated() == of([-value for value in values])
+    assert of(values).negated == of([-value for value in values])
 
 
 @given(MONEY)
@@ -81,24 +81,18 @@ def test_int32_and_int64_values_fall_into_the_same_bins(values: list[int]) -> No
     assert of(values, np.int32) == of(values)
 
 
-@given(MONEY, MONEY)
-def test_coarse_bins_keep_counts_totals_and_merging(a: list[int], b: list[int]) -> None:
-    coarse = of(a + b).coarse()
-    assert (coarse.count, coarse.total) == (len(a + b), sum(a + b))
-    assert merge(of(a).coarse(), of(b).coarse()) == coarse
-    assert Histogram.from_bytes(coarse.to_bytes()) == coarse
+@given(st.lists(st.integers(0, 40), min_size=1, max_size=4_000), st.integers(-5_000, 5_000))
+def test_values_counted_one_by_one_fall_into_the_same_bins(counts: list[int], low: int) -> None:
+    values = np.repeat(np.arange(low, low + len(counts)), counts)
+    keys = np.array([key_of(value) for value in values.tolist()], np.int64)
+    assert Histogram.of_counts(np.array(counts), low) == Histogram.of(values)
+    assert np.array_equal(np.repeat(Histogram.of(values).keys, Histogram.of(values).counts), keys)
 
 
-@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=60))
-def test_coarse_order_statistics_are_within_a_coarse_bin(values: list[int]) -> None:
-    found = of(values).coarse().at_ranks(np.arange(len(values)))
-    exact = np.sort(np.array(values, dtype=np.float64))
-    assert np.all(np.abs(found - exact) <= np.abs(exact) * 8 * BIN_WIDTH)
-
-
-def test_coarse_bins_are_few() -> None:
-    fine = Histogram.of(np.random.default_rng(1).normal(0, 300_000, 1 << 16).astype(np.int32))
-    assert fine.coarse().keys.size * 4 < fine.keys.size
+def key_of(value: int) -> int:
+    """As the module defines it."""
+    shift = max(0, abs(value).bit_length() - 11)
+    return (1 if value >= 0 else -1) * (1024 * shift + (abs(value) >> shift))
 
 
 def test_bins_are_at_most_a_thousandth_of_their_values_wide_and_rise_with_them() -> None:

@@ -69,3 +69,20 @@ def test_history_holds_days_as_stretches_of_trades() -> None:
     assert history.last_of_day.tolist() == [False, True, True, False, True]
     assert (history.trades, history.days) == (5, 3)
     assert (history.first_day, history.last_day) == (date(2026, 1, 5), date(2026, 1, 9))
+
+
+def trade(second: int, pnl: int, mae: int | None = None, mfe: int | None = None) -> Trade:
+    return Trade(closed_at=utc(f"2026-01-05T10:00:{second:02}"), pnl_minor=pnl, mae_minor=mae, mfe_minor=mfe)
+
+
+def test_excursions_are_kept_where_every_trade_has_them() -> None:
+    history = build_history([trade(0, 5, -3, 7), trade(1, -5, -9)], TradingDay())
+    assert history.mae_minor is not None
+    assert history.mae_minor.tolist() == [-3, -9]
+    assert history.mfe_minor is None
+
+
+def test_trades_that_equal_an_earlier_one_are_counted() -> None:
+    same, other_time, other_low = trade(0, 5, -3), trade(1, 5, -3), trade(0, 5, -4)
+    assert build_history([same, same, same, other_time, other_low], TradingDay()).duplicates == 2
+    assert build_history([same, other_time, other_low], TradingDay()).duplicates == 0

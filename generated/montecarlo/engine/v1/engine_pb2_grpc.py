@@ -40,6 +40,11 @@ class EngineServiceStub:
                 request_serializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateRequest.SerializeToString,
                 response_deserializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateResponse.FromString,
                 _registered_method=True)
+        self.SimulateMany = channel.unary_stream(
+                '/montecarlo.engine.v1.EngineService/SimulateMany',
+                request_serializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyRequest.SerializeToString,
+                response_deserializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyResponse.FromString,
+                _registered_method=True)
 
 
 class EngineServiceServicer:
@@ -54,6 +59,14 @@ class EngineServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SimulateMany(self, request, context):
+        """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
+        A bad input fails its account alone. Ending the call cancels the rest.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_EngineServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -61,6 +74,11 @@ def add_EngineServiceServicer_to_server(servicer, server):
                     servicer.Simulate,
                     request_deserializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateRequest.FromString,
                     response_serializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateResponse.SerializeToString,
+            ),
+            'SimulateMany': grpc.unary_stream_rpc_method_handler(
+                    servicer.SimulateMany,
+                    request_deserializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyRequest.FromString,
+                    response_serializer=montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -91,6 +109,33 @@ class EngineService:
             '/montecarlo.engine.v1.EngineService/Simulate',
             montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateRequest.SerializeToString,
             montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SimulateMany(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/montecarlo.engine.v1.EngineService/SimulateMany',
+            montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyRequest.SerializeToString,
+            montecarlo_dot_engine_dot_v1_dot_engine__pb2.SimulateManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

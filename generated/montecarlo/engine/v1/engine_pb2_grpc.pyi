@@ -37,6 +37,10 @@ class EngineServiceStub:
     """Simulates one account. Ending the call cancels the simulation and frees its workers.
     INVALID_ARGUMENT for a bad input, with BadRequest details; RESOURCE_EXHAUSTED when too busy.
     """
+    SimulateMany: _grpc.UnaryStreamMultiCallable[_engine_pb2.SimulateManyRequest, _engine_pb2.SimulateManyResponse]
+    """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
+    A bad input fails its account alone. Ending the call cancels the rest.
+    """
 
 @_typing.type_check_only
 class EngineServiceAsyncStub(EngineServiceStub):
@@ -46,6 +50,10 @@ class EngineServiceAsyncStub(EngineServiceStub):
     Simulate: _aio.UnaryStreamMultiCallable[_engine_pb2.SimulateRequest, _engine_pb2.SimulateResponse]  # type: ignore[assignment]
     """Simulates one account. Ending the call cancels the simulation and frees its workers.
     INVALID_ARGUMENT for a bad input, with BadRequest details; RESOURCE_EXHAUSTED when too busy.
+    """
+    SimulateMany: _aio.UnaryStreamMultiCallable[_engine_pb2.SimulateManyRequest, _engine_pb2.SimulateManyResponse]  # type: ignore[assignment]
+    """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
+    A bad input fails its account alone. Ending the call cancels the rest.
     """
 
 class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -59,6 +67,16 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.SimulateResponse], _abc.AsyncIterator[_engine_pb2.SimulateResponse]]:
         """Simulates one account. Ending the call cancels the simulation and frees its workers.
         INVALID_ARGUMENT for a bad input, with BadRequest details; RESOURCE_EXHAUSTED when too busy.
+        """
+
+    @_abc_1.abstractmethod
+    def SimulateMany(
+        self,
+        request: _engine_pb2.SimulateManyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_engine_pb2.SimulateManyResponse], _abc.AsyncIterator[_engine_pb2.SimulateManyResponse]]:
+        """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
+        A bad input fails its account alone. Ending the call cancels the rest.
         """
 
 def add_EngineServiceServicer_to_server(servicer: EngineServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

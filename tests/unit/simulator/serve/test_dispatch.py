@@ -7,12 +7,14 @@ from contextlib import aclosing
 
 import pytest
 
+from simulator.found import Found
+from simulator.ledger import Chunk, Ledger, Outline
+from simulator.sections import Section
 from simulator.serve.chunks import ChunkDone
 from simulator.serve.dispatch import Dispatcher, Pace, WorkerLost, WorkersLost
-from simulator.serve.ledger import Chunk, Ledger
-from simulator.tally import Tally
 
 BLOCKS = 40
+HISTORIES = 12
 PACE = Pace(in_flight=3, chunk_s=1, attempts=3, tick_s=0.01)
 
 
@@ -38,12 +40,12 @@ class Workers:
         if self._losses:
             self._losses -= 1
             raise WorkerLost
-        blocks = min(chunk.blocks, max(1, int(self._speed * budget_s)))
-        return ChunkDone(blocks=blocks, tally=Tally.empty().to_bytes(), seconds=blocks / self._speed)
+        count = min(chunk.count, max(1, int(self._speed * budget_s)))
+        return ChunkDone(count=count, found=Found().to_bytes(), seconds=count / self._speed)
 
 
 def ledger() -> Ledger:
-    return Ledger(blocks=BLOCKS, fan_blocks=1)
+    return Ledger(Outline(paths=BLOCKS + HISTORIES, blocks=BLOCKS, fan_blocks=1, histories=HISTORIES, history_paths=1))
 
 
 async def work(book: Ledger, workers: Workers, pace: Pace = PACE) -> None:
@@ -52,18 +54,19 @@ async def work(book: Ledger, workers: Workers, pace: Pace = PACE) -> None:
             pass
 
 
-def blocks_of(chunks: list[Chunk]) -> list[int]:
-    return sorted(block for chunk in chunks for block in range(chunk.first_block, chunk.end))
+def units_of(chunks: list[Chunk], section: Section) -> list[int]:
+    return sorted(unit for chunk in chunks for unit in range(chunk.first, chunk.end) if chunk.section is section)
 
 
-def test_every_block_is_asked_for_once_in_chunks_of_the_wanted_time() -> None:
+def test_every_unit_is_asked_for_once_in_chunks_of_the_wanted_time() -> None:
     book, workers = ledger(), Workers(speed=5)
 
     asyncio.run(work(book, workers))
 
     assert book.complete
-    assert blocks_of(workers.asked) == list(range(BLOCKS))
-    assert max(chunk.blocks for chunk in workers.asked) <= 5
+    assert units_of(workers.asked, Section.PATHS) == list(range(BLOCKS))
+    assert units_of(workers.asked, Section.HISTORIES) == list(range(HISTORIES))
+    assert max(chunk.count for chunk in workers.asked) <= 5
     assert workers.most_at_a_time == PACE.in_flight
 
 
@@ -81,7 +84,7 @@ def test_the_chunk_of_a_lost_worker_is_run_again() -> None:
     asyncio.run(work(book, workers))
 
     assert book.complete
-    assert len(blocks_of(workers.asked)) > BLOCKS
+    assert len(units_of(workers.asked, Section.PATHS) + units_of(workers.asked, Section.HISTORIES)) > BLOCKS + HISTORIES
 
 
 def test_a_chunk_that_loses_worker_after_worker_ends_the_simulation() -> None:

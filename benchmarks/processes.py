@@ -1,0 +1,97 @@
+"""What a process costs as a whole: its first result, its memory, its compilations."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks.case import as_input, typical
+from benchmarks.rows import Row, at_most
+from benchmarks.runs import plan_of
+from simulator import compiled, engine
+
+FEW_PATHS, MANY_PATHS = 10**6, 10**9
+SAMPLES = Path(__file__).parents[1] / "mcsvc/devstack/samples"
+
+
+def rows(threads: int, rounds: int) -> list[Row]:
+    """The rows of whole processes."""
+    return [_compilations(), _first_result(rounds), _memory(threads)]
+
+
+def _compilations() -> Row:
+    """Of twenty jobs of one shape, of unlike histories, rules and sizes: one kernel with the fan, and one without."""
+    before = compiled.count()
+    for number in range(20):
+        case = typical(10_000 + 997 * number, history=number)
+        message = as_input(case)
+        message.settings.horizon_days = 20 + number
+        message.rules.profit_target.amount = f"{1_000 + 100 * number}"
+        plan = plan_of(message)
+        engine.run(plan, 0, plan.blocks, threads=1)
+    return Row(
+        key="kernels",
+        what="kernels compiled for 20 jobs of one shape",
+        figure=compiled.count() - before,
+        unit="kernels",
+        goal=at_most(2),
+    )
+
+
+def _first_result(rounds: int) -> Row:
+    """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process."""
+    with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
+        command = [
+            sys.executable, "-c", "import sys; from simulator.cli import main; sys.exit(main())", "simulate",
+            "--trades", str(SAMPLES / "trades/steady.csv"), "--rules", str(SAMPLES / "rules/assessment-50k-eod.yaml"),
+            "--horizon-days", "60", "--format", "json", "--compile-cache", folder,
+        ]  # fmt: skip
+        seconds = []
+        for _ in range(rounds + 1):
+            begin = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            seconds.append(time.perf_counter() - begin)
+    return Row(
+        key="first_result",
+        what="first result of a fresh process, warm cache",
+        figure=min(seconds[1:]),
+        unit="s",
+        goal=at_most(1.5),
+    )
+
+
+def _memory(threads: int) -> Row:
+    few, many = (_peak_mib(paths, threads) for paths in (FEW_PATHS, MANY_PATHS))
+    return Row(
+        key="memory",
+        what=f"peak memory, 10^9 paths over 10^6 ({few:.0f} MiB)",
+        figure=many / few,
+        unit="x",
+        goal=at_most(1.05),
+    )
+
+
+def _peak_mib(paths: int, threads: int) -> float:
+    """Of a process that simulates so many paths of one day and makes the result."""
+    code = (
+        "import json, resource, sys\n"
+        "from benchmarks.case import as_input, typical\n"
+        "from benchmarks.runs import plan_of\n"
+        "from simulator import engine, result\n"
+        "message = as_input(typical(int(sys.argv[1])))\n"
+        "message.settings.horizon_days = 1\n"
+        "plan = plan_of(message)\n"
+        "tally = engine.run(plan, 0, plan.blocks, threads=int(sys.argv[2]))\n"
+        "paths = result.build(plan, tally, 0.0).paths\n"
+        "print(json.dumps([paths, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(paths), str(threads)], check=True, capture_output=True, text=True
+    )
+    simulated, peak = json.loads(done.stdout)
+    assert simulated == paths
+    return float(peak)

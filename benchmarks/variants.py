@@ -1,0 +1,125 @@
+"""The engine against itself with one thing changed: other rules, another model, paths that end early, fewer figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import jax
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks import case
+from benchmarks.measure import Timing, side_by_side
+from benchmarks.rows import Goal, Row, at_most
+from benchmarks.runs import Change, changed, plan_of, run_of
+from montecarlo.v1.result_pb2 import SimulationResult
+from simulator import engine, result
+from simulator.device import Device
+from simulator.kernel import Job, Shape, run_block
+from simulator.planning import Plan
+from simulator.tally import Tally
+
+PATHS = 200_000
+SMALL_PATHS = 100_000
+SMALL_DAYS = 60
+VARIANTS: tuple[tuple[str, str, tuple[Change, ...], Goal | None], ...] = (
+    ("every_assessment_rule", "every rule of an assessment", (case.every_assessment_rule,), at_most(1.5)),
+    ("every_funded_rule", "every rule of a funded account", (case.every_funded_rule,), at_most(1.5)),
+    ("excursions", "the four rules, within trades", (case.excursions,), None),
+    ("stationary", "stationary bootstrap", (case.stationary,), at_most(1.3)),
+    ("days", "days of the history", (case.days_of_the_history,), None),
+    ("stationary_days", "stationary, days of the history", (case.stationary, case.days_of_the_history), None),
+)
+
+
+def rows(threads: int, rounds: int) -> list[Row]:
+    """Every variant."""
+    return [*_a_step(threads, rounds), _early_exit(threads, rounds), *_all_figures(threads, rounds)]
+
+
+def _a_step(threads: int, rounds: int) -> list[Row]:
+    """Time a path-step, over that of the typical case."""
+    calls = {key: run_of(changed(PATHS, *changes), threads) for key, _, changes, _ in VARIANTS}
+    timings = side_by_side({"base": run_of(changed(PATHS), threads), **calls}, rounds=rounds)
+    base = _s_a_step(timings["base"])
+    return [
+        Row(key=f"step_{key}", what=f"{what}, a step", figure=_s_a_step(timings[key]) / base, unit="x", goal=goal)
+        for key, what, _, goal in VARIANTS
+    ]
+
+
+def _s_a_step(timing: Timing) -> float:
+    assert isinstance(timing.answer, Tally)
+    return timing.best_s / timing.answer.steps
+
+
+def _early_exit(threads: int, rounds: int) -> Row:
+    calls = {"full": run_of(changed(PATHS), threads), "early": run_of(changed(PATHS, case.most_end_early), threads)}
+    timings = side_by_side(calls, rounds=rounds)
+    early = timings["early"].answer
+    assert isinstance(early, Tally)
+    ended = early.trades_to_end.at_ranks(np.array([int(0.95 * PATHS)]))[0]
+    assert ended <= 20, f"95% have ended only by day {ended:g}: the case no longer is what it says"
+    return Row(
+        key="early_exit",
+        what="95% end by day 20 of 252, time",
+        figure=timings["early"].best_s / timings["full"].best_s,
+        unit="x",
+        goal=at_most(0.25),
+    )
+
+
+def _all_figures(threads: int, rounds: int) -> list[Row]:
+    """From the paths to the message with every figure, over the counts of the four outcomes and nothing else."""
+    small = changed(SMALL_PATHS)
+    small.settings.horizon_days = SMALL_DAYS
+    found = []
+    for key, message in (("figures", changed(PATHS)), ("figures_small", small)):
+        plan = plan_of(message)
+        timings = side_by_side(
+            {"all": _figures_of(plan, threads), "outcomes": _outcomes_of(plan, threads)}, rounds=3 * rounds
+        )
+        _agree(timings)
+        what = f"all figures and the fan, {plan.paths:,} x {plan.horizon_days}"
+        figure = timings["all"].best_s / timings["outcomes"].best_s
+        found.append(Row(key=key, what=what, figure=figure, unit="x", goal=at_most(1.2)))
+    return found
+
+
+def _agree(timings: Mapping[str, Timing]) -> None:
+    found = timings["all"].answer
+    assert isinstance(found, SimulationResult)
+    ends = found.outcomes
+    shares = (ends.passed, ends.breached_max_drawdown, ends.breached_daily_loss, ends.expired)
+    assert timings["outcomes"].answer == [round(each.value * found.paths) for each in shares]
+
+
+def _figures_of(plan: Plan, threads: int) -> Callable[[], object]:
+    return lambda: result.build(plan, engine.run(plan, 0, plan.blocks, threads=threads), 0.0)
+
+
+def _outcomes_of(plan: Plan, threads: int) -> Callable[[], object]:
+    """The same paths on as many threads, by a kernel that finds the outcomes and whether amounts were too large."""
+    device, stride = Device(plan), plan.block_paths
+    starts = range(0, plan.paths, stride)
+
+    def counts(first: int) -> npt.NDArray[np.int64]:
+        end = min(first + stride, plan.paths)
+        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
+            outcome, overflow = _outcomes(*device.job(first, end))
+        assert not bool(overflow)
+        return np.bincount(np.asarray(outcome)[: end - first], minlength=4)
+
+    def run() -> list[int]:
+        with ThreadPoolExecutor(threads) as pool:
+            return np.sum(list(pool.map(counts, starts)), axis=0).tolist()  # type: ignore[no-any-return]
+
+    return run
+
+
+@partial(jax.jit, static_argnums=0)
+def _outcomes(shape: Shape, job: Job) -> tuple[jax.Array, jax.Array]:
+    ended, _ = run_block(shape, job)
+    return ended.outcome, ended.overflow

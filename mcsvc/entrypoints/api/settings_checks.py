@@ -1,0 +1,81 @@
+"""SimulationSettings, checked for their shape, so that a caller learns at once what the engine would refuse later."""
+
+from __future__ import annotations
+
+import math
+
+from mcsvc.entrypoints.api.fields import Checker
+from montecarlo.v1 import settings_pb2
+
+_MAX_PATHS = 10**10
+_MAX_DAYS = 10_000
+_MAX_SCENARIOS = 16
+_MAX_NAME = 64
+_HISTORIES = (20, 2_000)
+_HISTORY_PATHS = (256, 16_384)
+_LIMITS = (0.1, 10.0)
+_OUTCOMES = ("passed", "breached_max_drawdown", "breached_daily_loss", "expired")
+
+
+def check_settings(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
+    """Notes every setting that no simulation could have."""
+    _check_range(check, "settings.paths", settings.paths, (1, _MAX_PATHS))
+    _check_range(check, "settings.horizon_days", settings.horizon_days, (1, _MAX_DAYS))
+    _check_range(check, "settings.trades_per_day", settings.trades_per_day, (1, _MAX_DAYS))
+    known = settings.model in settings_pb2.ResamplingModel.values()
+    names = ", ".join(name.removeprefix("RESAMPLING_MODEL_") for name in settings_pb2.ResamplingModel.keys()[1:])
+    check.require("settings.model", f"is not a model of this version: use one of {names}", holds=known)
+    length = settings.block_length
+    fits = length == 0 or (math.isfinite(length) and length >= 1)
+    check.require("settings.block_length", "give at least 1, or 0 for the automatic length", holds=fits)
+    _check_precision(check, settings)
+    _check_scenarios(check, settings)
+    _check_estimation_risk(check, settings.estimation_risk)
+    _check_times(check, settings)
+
+
+def _check_precision(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
+    seen: set[str] = set()
+    for index, target in enumerate(settings.precision):
+        path = f"settings.precision[{index}]"
+        known = target.outcome in _OUTCOMES and target.outcome not in seen
+        check.require(f"{path}.outcome", f"give one of {', '.join(_OUTCOMES)}, each once", holds=known)
+        check.require(f"{path}.half_width", "give more than 0 and less than 1", holds=0 < target.half_width < 1)
+        seen.add(target.outcome)
+
+
+def _check_scenarios(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
+    few = len(settings.scenarios) <= _MAX_SCENARIOS
+    check.require("settings.scenarios", f"give at most {_MAX_SCENARIOS}", holds=few)
+    seen: set[str] = set()
+    for index, scenario in enumerate(settings.scenarios):
+        path = f"settings.scenarios[{index}]"
+        fits = 1 <= len(scenario.name.strip()) <= _MAX_NAME and scenario.name not in seen
+        check.require(f"{path}.name", f"give each a name of its own, 1 to {_MAX_NAME} characters", holds=fits)
+        seen.add(scenario.name)
+        low, high = _LIMITS
+        factor = scenario.limits_factor
+        fits = factor == 0 or low <= factor <= high
+        check.require(f"{path}.limits_factor", f"give {low:g} to {high:g}, or 0 for none", holds=fits)
+        changes = scenario.HasField("stress") or factor != 0
+        check.require(path, "changes nothing: give a stress or a limits_factor", holds=changes)
+
+
+def _check_estimation_risk(check: Checker, risk: settings_pb2.EstimationRisk) -> None:
+    _check_range(check, "settings.estimation_risk.histories", risk.histories, _HISTORIES)
+    _check_range(check, "settings.estimation_risk.paths_per_history", risk.paths_per_history, _HISTORY_PATHS)
+
+
+def _check_times(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
+    budget = settings.time_budget_s
+    fits = math.isfinite(budget) and budget >= 0
+    check.require("settings.time_budget_s", "give seconds above 0, or 0 for no limit", holds=fits)
+    try:
+        settings.as_of.ToDatetime()
+    except (ValueError, OverflowError):
+        check.reject("settings.as_of", "give a time from year 1 to 9999")
+
+
+def _check_range(check: Checker, path: str, value: int, bounds: tuple[int, int]) -> None:
+    low, high = bounds
+    check.require(path, f"give {low} to {high}, or 0 for the default", holds=value == 0 or low <= value <= high)

@@ -1,0 +1,154 @@
+"""Options of a command line about uncertainty, the same for `mcsim` and `mcsvc trigger`, as the settings message."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from datetime import UTC, datetime
+from typing import Any, Final, Protocol
+
+from montecarlo.v1.settings_pb2 import (
+    EXCURSIONS_OFF,
+    EXCURSIONS_UNSPECIFIED,
+    RARE_EVENTS_OFF,
+    RARE_EVENTS_UNSPECIFIED,
+    EstimationRisk,
+    PrecisionTarget,
+    Scenario,
+    SimulationSettings,
+    Stress,
+)
+
+
+class Arguments(Protocol):
+    """A parser, or a group of its options."""
+
+    def add_argument(self, *names: str, **how: Any) -> object:
+        """As of argparse."""
+
+
+OUTCOMES: Final = ("passed", "breached_max_drawdown", "breached_daily_loss", "expired")
+FACTORS: Final = ("volatility_factor", "loss_factor", "fewer_winners")
+STRESSES: Final = (*FACTORS, "cost_per_trade", "worst_day")
+_STRESS_EXAMPLE: Final = "such as loss_factor=1.5,cost_per_trade=4.20,worst_day"
+
+
+def add(parser: Arguments) -> None:
+    """Adds the options to a parser or to a group of one."""
+    option = parser.add_argument
+    option(
+        "--precision", type=precision, action="append", default=[], metavar="OUTCOME=X",
+        help="stop once the 95%% interval is X to either side, as in passed=0.001; repeatable; --paths is the most",
+    )  # fmt: skip
+    option("--time-budget", type=seconds, default=0.0, metavar="S", help="begin no further paths after so many seconds")
+    option(
+        "--stress", type=stress, metavar="WHAT=X,…",
+        help="make the history worse: volatility_factor, loss_factor, cost_per_trade, fewer_winners, worst_day",
+    )  # fmt: skip
+    option(
+        "--scenario", type=scenario, action="append", default=[], metavar="NAME:WHAT=X,…",
+        help="a what-if beside it on the same random numbers: a stress, and limits_factor; may be repeated",
+    )  # fmt: skip
+    option(
+        "--estimation-risk", type=estimation_risk, metavar="N[xM]",
+        help="what the history's shortness leaves open, by N resampled histories of M paths each (default M: 2048)",
+    )  # fmt: skip
+    option("--rare-events", choices=("auto", "off"), default="auto", help="importance sampling of rare breaches")
+    option("--excursions", choices=("auto", "off"), default="auto", help="look for breaches within trades, by MAE, MFE")
+    option(
+        "--as-of", type=moment, metavar="TIME", help="the present, such as 2026-01-31T17:00:00Z: is the history old?"
+    )
+
+
+def apply(options: Namespace, settings: SimulationSettings) -> None:
+    """Writes what the options ask for into the settings."""
+    settings.precision.extend(options.precision)
+    settings.time_budget_s = options.time_budget
+    if options.stress is not None:
+        settings.stress.CopyFrom(options.stress)
+    settings.scenarios.extend(options.scenario)
+    if options.estimation_risk is not None:
+        settings.estimation_risk.CopyFrom(options.estimation_risk)
+    settings.rare_events = RARE_EVENTS_OFF if options.rare_events == "off" else RARE_EVENTS_UNSPECIFIED
+    settings.excursions = EXCURSIONS_OFF if options.excursions == "off" else EXCURSIONS_UNSPECIFIED
+    if options.as_of is not None:
+        settings.as_of.FromDatetime(options.as_of)
+
+
+def precision(text: str) -> PrecisionTarget:
+    """OUTCOME=X. Raises: ArgumentTypeError."""
+    outcome, _, width = text.partition("=")
+    if outcome not in OUTCOMES:
+        raise ArgumentTypeError(f"{outcome!r} is no outcome: give one of {', '.join(OUTCOMES)}, such as passed=0.001")
+    return PrecisionTarget(outcome=outcome, half_width=_number(width, "passed=0.001"))
+
+
+def stress(text: str) -> Stress:
+    """WHAT=X,… Raises: ArgumentTypeError."""
+    found = Stress()
+    for name, value in _pairs(text):
+        _put(found, name, value)
+    return found
+
+
+def scenario(text: str) -> Scenario:
+    """NAME:WHAT=X,… Raises: ArgumentTypeError."""
+    name, colon, rest = text.partition(":")
+    if not name.strip() or not colon:
+        raise ArgumentTypeError(f"{text!r} has no name: write it like worse:loss_factor=1.5,limits_factor=0.9")
+    found = Scenario(name=name.strip())
+    for what, value in _pairs(rest):
+        if what == "limits_factor":
+            found.limits_factor = _number(value, "limits_factor=0.9")
+        else:
+            _put(found.stress, what, value)
+    return found
+
+
+def estimation_risk(text: str) -> EstimationRisk:
+    """N or NxM. Raises: ArgumentTypeError."""
+    histories, _, paths = text.partition("x")
+    if not histories.isdecimal() or not (paths or "0").isdecimal():
+        raise ArgumentTypeError(f"{text!r} is not a number of histories: write it like 200, or 200x4096 with the paths")
+    return EstimationRisk(histories=int(histories), paths_per_history=int(paths or 0))
+
+
+def seconds(text: str) -> float:
+    """A number above 0. Raises: ArgumentTypeError."""
+    found = _number(text, "30")
+    if not 0 < found < float("inf"):
+        raise ArgumentTypeError(f"{text!r} is not a time: give seconds above 0")
+    return found
+
+
+def moment(text: str) -> datetime:
+    """An instant, of UTC unless it names an offset. Raises: ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a time: write it like 2026-01-31T17:00:00Z") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _pairs(text: str) -> list[tuple[str, str]]:
+    """WHAT=X,… as pairs; WHAT alone has no value."""
+    parts = [part.strip() for part in text.split(",")]
+    return [(what.strip(), value.strip()) for what, _, value in (part.partition("=") for part in parts)]
+
+
+def _put(found: Stress, name: str, value: str) -> None:
+    if name in FACTORS:
+        setattr(found, name, _number(value, f"{name}=0.5"))
+    elif name == "cost_per_trade" and value:
+        found.cost_per_trade = value
+    elif name == "worst_day" and not value:
+        found.worst_day = True
+    else:
+        shown = f"{name}={value}" if value else name
+        raise ArgumentTypeError(f"{shown!r} is no stress: give {', '.join(STRESSES)}, {_STRESS_EXAMPLE}")
+
+
+def _number(text: str, example: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a number: write it like {example}") from None

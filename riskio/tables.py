@@ -1,0 +1,33 @@
+"""Tables as the report has them, and the cells that recur in them."""
+
+from __future__ import annotations
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from montecarlo.v1.result_pb2 import Estimate
+from riskio.numbers import money, percent
+
+
+def table(*columns: tuple[str, str]) -> Table:
+    """An empty table; a column is its heading and "left" or "right"."""
+    made = Table(box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False, show_edge=False, header_style="dim")
+    for heading, side in columns:
+        made.add_column(heading, justify="right" if side == "right" else "left", no_wrap=True)
+    return made
+
+
+def with_error(figure: Estimate) -> Text:
+    """A figure, and below it the half-width of its interval."""
+    return Text.assemble(money(figure.value), "\n", (f"±{money(half_width(figure))}", "dim"))
+
+
+def percent_interval(figure: Estimate) -> str:
+    """The interval of a probability."""
+    return f"{percent(figure.ci_low)} – {percent(figure.ci_high)}"
+
+
+def half_width(figure: Estimate) -> float:
+    """Half the width of the 95% interval."""
+    return (figure.ci_high - figure.ci_low) / 2

@@ -1,0 +1,101 @@
+"""What the history's shortness leaves open: the simulation is repeated on histories that might as well have been.
+
+`simulator.outer_bootstrap` makes the R histories and runs M paths on each; here is what is kept and made of them.
+
+The estimates p̂_r vary by more than the histories do: Σ p̂_r(1 − p̂_r) / (R (M − 1)) of their variance is sampling noise
+of the inner paths, by the law of total variance. It is taken off (the ANOVA estimator of a variance component; Searle,
+Casella & McCulloch 1992, ch. 3; for nested simulation Sun, Apley & Staum 2011):
+
+    S² = Σ(p̂_r − p̄)²/(R − 1),   N² = Σ p̂_r(1 − p̂_r) / (R (M − 1)),   σ² = max(S² − N², 0).
+
+The interval is that of the percentiles (Efron 1979; Davison & Hinkley 1997, ch. 5) of estimates drawn together about
+their mean, p̃_r = p̄ + (p̂_r − p̄) σ/S, so that they spread as the histories do (Louis 1984). It is not a sampling error:
+more paths do not narrow it, more trades do. What no path on any history did may still be: the interval then is what the
+paths of one history leave open (Wilson's for 0 of M).
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.estimate import LEVEL, probability
+from simulator.tally import Finished, Outcome
+
+_ENTRY: Final = struct.Struct("<I4I")
+
+Float64s = npt.NDArray[np.float64]
+Counts = tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Histories:
+    """How the paths ended on each history done, by the history's number: paths by `Outcome`. Merging is exact."""
+
+    ends: Mapping[int, Counts] = field(default_factory=dict)
+
+    def __or__(self, other: Histories) -> Histories:
+        """The histories of both; one that is in both is the same in both."""
+        return Histories(ends={**self.ends, **other.ends})
+
+    def to_bytes(self) -> bytes:
+        """The canonical serial form: equal histories give equal bytes."""
+        return b"".join(_ENTRY.pack(number, *self.ends[number]) for number in sorted(self.ends))
+
+    @staticmethod
+    def from_bytes(data: bytes) -> Histories:
+        """What `to_bytes` gave.
+
+        Raises: ValueError for anything else.
+        """
+        if len(data) % _ENTRY.size:
+            raise ValueError("Serialised histories are cut short: start again without the checkpoint.")
+        return Histories(ends={number: (a, b, c, d) for number, a, b, c, d in _ENTRY.iter_unpack(data)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A probability over the histories: mean, standard deviation and 95% interval, inner sampling noise taken off."""
+
+    mean: float
+    std_dev: float
+    low: float
+    high: float
+
+
+def ends(finished: Finished) -> Counts:
+    """Paths by `Outcome`."""
+    passed, max_drawdown, daily_loss, expired = np.bincount(finished.outcome, minlength=len(Outcome)).tolist()
+    return passed, max_drawdown, daily_loss, expired
+
+
+def interval(found: Histories, outcome: Outcome) -> Interval:
+    """What the histories say of one outcome; see the module for the formulas.
+
+    Raises: ValueError for fewer than two histories.
+    """
+    counts = np.array([found.ends[number] for number in sorted(found.ends)], dtype=np.float64)
+    if len(counts) < 2:
+        raise ValueError("Estimation risk needs two histories or more: ask for at least 20.")
+    paths = counts[0].sum()
+    shares = counts[:, outcome] / paths
+    mean, total = float(shares.mean()), float(shares.var(ddof=1))
+    noise = float((shares * (1 - shares)).mean()) / (paths - 1)
+    between = max(total - noise, 0.0)
+    drawn_in = mean + (shares - mean) * np.sqrt(between / total if total else 0.0)
+    low, high = (_percentile(np.sort(drawn_in), level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    if mean in {0.0, 1.0}:
+        unseen = probability(round(mean * paths), int(paths))
+        low, high = unseen.ci_low, unseen.ci_high
+    return Interval(mean=mean, std_dev=float(np.sqrt(between)), low=low, high=high)
+
+
+def _percentile(ascending: Float64s, level: float) -> float:
+    """The quantile by the rank (R + 1)p, between neighbours on a straight line (Davison & Hinkley 1997, §5.2)."""
+    rank = level * (len(ascending) + 1) - 1
+    return float(np.interp(rank, np.arange(len(ascending)), ascending))

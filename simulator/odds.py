@@ -1,0 +1,60 @@
+"""Weighted draws on the device, and the odds that each path carries for them; `simulator.tilting` says why.
+
+Compiled in only for the runs of `simulator.rare`.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+
+class Tilt(NamedTuple):
+    """The alias table of the weighted draws, uint32[draws], uint32[draws], float64[draws], padded; and when the weights
+    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments.
+    """
+
+    cut: jax.Array
+    other: jax.Array
+    ratio: jax.Array
+    stride: jax.Array
+    starts: jax.Array
+
+
+class Odds(NamedTuple):
+    """step: int32[], trades so far; begins: int32[paths], trades before a path's draws are weighted; total:
+    float64[paths], over the moments so far, of the odds, tilted to plain, of all draws since.
+    """
+
+    step: jax.Array
+    begins: jax.Array
+    total: jax.Array
+
+
+def begin(tilt: Tilt, number: jax.Array) -> Odds:
+    """Before the first trade; `number` int32[paths] is the moment of each path, uniform below `starts`."""
+    return Odds(step=jnp.int32(0), begins=number * tilt.stride, total=jnp.zeros(number.shape, jnp.float64))
+
+
+def weighted(tilt: Tilt, odds: Odds, index: jax.Array, word: jax.Array) -> jax.Array:
+    """The draw that a uniform one becomes; the same where the path's weights do not count yet."""
+    chosen = jnp.where(word < _at(tilt.cut, index), index, _at(tilt.other, index))
+    return jnp.where(odds.step >= odds.begins, chosen, index)
+
+
+def after_trade(tilt: Tilt, odds: Odds, index: jax.Array, fresh: jax.Array) -> Odds:
+    """After a trade; `fresh` bool[paths] or bool[]: it, or the block or day that it begins, was drawn: as `index`."""
+    moment = (odds.step % tilt.stride == jnp.int32(0)) & (odds.step // tilt.stride < tilt.starts)
+    total = odds.total + moment.astype(jnp.float64)
+    return odds._replace(step=odds.step + jnp.int32(1), total=jnp.where(fresh, total * _at(tilt.ratio, index), total))
+
+
+def of_living(now: Odds, before: Odds, living: jax.Array) -> Odds:
+    """The odds of a path stand still once it has ended."""
+    return now._replace(total=jnp.where(living, now.total, before.total))
+
+
+def _at(table: jax.Array, index: jax.Array) -> jax.Array:
+    return table.at[index].get(mode="promise_in_bounds")

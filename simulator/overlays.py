@@ -1,0 +1,99 @@
+"""What is laid over a drawn trade on the device: stress that draws at random, and amounts that grow with the account.
+
+Everything here is compiled in only where a job asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from simulator.spec import REACH
+
+
+class Traded(NamedTuple):
+    """The trade of each path, int32[paths] in minor units; None: of no use to this job.
+
+    low: min(MAE, P&L); high: max(MFE, P&L); step_…: what one step of scaling adds to each.
+    """
+
+    pnl: jax.Array
+    low: jax.Array | None = None
+    high: jax.Array | None = None
+    step_pnl: jax.Array | None = None
+    step_low: jax.Array | None = None
+    step_high: jax.Array | None = None
+
+
+class Step(NamedTuple):
+    """One step of scaling: int32 scalars, `share` in `whole` (a million). Both are traced, so that XLA does divide."""
+
+    share: jax.Array
+    whole: jax.Array
+
+
+class Losers(NamedTuple):
+    """The trades of the history that lost: int32[trades], padded; replaced_below: share x 2^32 less one, uint32[]."""
+
+    pnl: jax.Array
+    low: jax.Array | None
+    high: jax.Array | None
+    number: jax.Array
+    replaced_below: jax.Array
+
+
+class WorstDay(NamedTuple):
+    """The sum of the worst day, int32[], and the days of the horizon among which one is drawn, uint32[]."""
+
+    total: jax.Array
+    days: jax.Array
+
+
+def fewer_winners(losers: Losers, traded: Traded, draw: tuple[jax.Array, jax.Array]) -> Traded:
+    """Replaces a winner by the drawn loser where the draw's remainder says so."""
+    loser, remainder = draw
+    replaced = (traded.pnl > jnp.int32(0)) & (remainder <= losers.replaced_below)
+
+    def instead(table: jax.Array | None, amount: jax.Array | None) -> jax.Array | None:
+        if table is None or amount is None:
+            return amount
+        return jnp.where(replaced, table.at[loser].get(mode="promise_in_bounds"), amount)
+
+    pnl = jnp.where(replaced, losers.pnl.at[loser].get(mode="promise_in_bounds"), traded.pnl)
+    return traded._replace(pnl=pnl, low=instead(losers.low, traded.low), high=instead(losers.high, traded.high))
+
+
+def strike(worst: WorstDay, traded: Traded, struck: jax.Array) -> Traded:
+    """Adds the worst day to the trade of each struck path: it falls by so much after it has been as high as it was.
+
+    What a fitted trade then loses beyond REACH is cut.
+    """
+
+    def lower(amount: jax.Array) -> jax.Array:
+        return jnp.maximum(amount + jnp.where(struck, worst.total, jnp.int32(0)), jnp.int32(-REACH))
+
+    return traded._replace(pnl=lower(traded.pnl), low=None if traded.low is None else lower(traded.low))
+
+
+def nearer(to_worst: jax.Array, over: jax.Array) -> jax.Array:
+    """The days until the worst one after this trade; 0 on its first trade alone, below 0 ever after."""
+    passes: jax.Array = over | (to_worst == jnp.int32(0))
+    return to_worst - passes.astype(jnp.int32)
+
+
+def with_steps(step: Step, traded: Traded) -> Traded:
+    """Adds what a step of scaling is worth to each amount, rounded half to even.
+
+    Exact: the product is below 2^53, and a quotient below 2^30 that is no tie is further from one than doubles round.
+    """
+
+    def of(amount: jax.Array | None) -> jax.Array | None:
+        if amount is None:
+            return None
+        product = amount.astype(jnp.float64) * step.share.astype(jnp.float64)
+        nearest: jax.Array = jnp.rint(product / step.whole.astype(jnp.float64))
+        return nearest.astype(jnp.int32)
+
+    return traded._replace(step_pnl=of(traded.pnl), step_low=of(traded.low), step_high=of(traded.high))

@@ -1,0 +1,53 @@
+"""Exact shares of amounts on the device, in millionths.
+
+Products here are whole numbers below 2^51 in size, so float64 holds them exactly, with a half added too; a vector of
+them is faster than one of 64-bit integers. Rules without a share have no float.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+MILLION: Final = 1_000_000
+LOWEST: Final = 1.0 - 2.0**31
+
+
+class Share(NamedTuple):
+    """What a floor at a share below a peak or an anchor is computed from; float64[], whole numbers.
+
+    A level z above the start of the path has its exclusive floor at z - whole - ⌊(ppm · z + rest) / 10^6⌋: the share of
+    the start is in whole and rest, as is the breach operator.
+    """
+
+    ppm: jax.Array
+    whole: jax.Array
+    rest: jax.Array
+
+
+def millionths(numerator: jax.Array) -> jax.Array:
+    """⌊numerator / 10^6⌋, float64, of a whole number of at most 2^31 x 10^6 in size.
+
+    A half more lies between two millionths, half a millionth from the next whole number at least, and the product is
+    nearer to the quotient than that: it is off by at most 2^31 x 2^-52.
+    """
+    return jnp.floor((numerator + 0.5) * 1e-6)
+
+
+def part(amount: jax.Array, ppm: jax.Array) -> jax.Array:
+    """So many millionths of the amount, rounded down; int32."""
+    return millionths(amount.astype(jnp.float64) * ppm.astype(jnp.float64)).astype(jnp.int32)
+
+
+def at_most_share(amount: jax.Array, ppm: jax.Array, whole: jax.Array) -> jax.Array:
+    """Whether the amount is at most so many millionths of the whole."""
+    return amount.astype(jnp.float64) * float(MILLION) <= whole.astype(jnp.float64) * ppm
+
+
+def floor_below(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
+    """The exclusive floor at the share below `level`, to which deposits are still to be added; int32."""
+    seen = level.astype(jnp.float64)
+    allowance = share.whole + millionths((level + deposited).astype(jnp.float64) * share.ppm + share.rest)
+    return jnp.maximum(seen - allowance, LOWEST).astype(jnp.int32)

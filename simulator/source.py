@@ -1,0 +1,128 @@
+"""What the trades of a future are drawn from: the history after stress, or the distribution that was fitted to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator import quantiles
+from simulator.errors import FieldViolation, InvalidInput
+from simulator.fit import HEAVIEST, Fit, fit
+from simulator.history import History
+from simulator.money import from_minor
+from simulator.quantiles import Quantiles
+from simulator.spec import REACH, DrawdownKind, Model, Rules, Spec
+from simulator.stress import stressed
+
+FITTED: Final = (Model.NORMAL, Model.STUDENT_T)
+RARE: Final = 1e-6
+"""A fit whose trades are beyond REACH more often than this is refused; what is rarer is cut there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Source:
+    """`history`: after stress. `fit`: of the trades before stress, and `quantiles` of it after; None if trades are
+    resampled. `excursions`: whether breaches are looked for within trades.
+    """
+
+    history: History
+    excursions: bool
+    fit: Fit | None
+    quantiles: Quantiles | None
+
+    @property
+    def losers(self) -> npt.NDArray[np.intp]:
+        """Which trades lost money."""
+        return np.flatnonzero(self.history.pnl_minor < 0)
+
+    @property
+    def worst_day_minor(self) -> int:
+        """The lowest sum of a day, 0 if none lost."""
+        sums = np.add.reduceat(self.history.pnl_minor.astype(np.int64), self.history.day_start)
+        return min(0, int(sums.min()))
+
+
+def source(spec: Spec, history: History) -> Source:
+    """What is drawn from, for any history; `check` says whether the spec's own will do."""
+    stress = spec.settings.stress
+    fitted = fit(spec.settings.model, history.pnl_minor)
+    mean = int(history.pnl_minor.sum(dtype=np.int64)) / history.trades
+    return Source(
+        history=stressed(stress, history),
+        excursions=excursions(spec, history),
+        fit=fitted,
+        quantiles=None if fitted is None else quantiles.build(fitted, stress, mean),
+    )
+
+
+def excursions(spec: Spec, history: History) -> bool:
+    """Whether breaches are looked for within trades: where a rule has a floor and the model draws trades that all have
+    their MAE (and their MFE, if a floor trails open equity), unless the settings say no.
+    """
+    rules, settings = spec.rules, spec.settings
+    if not settings.excursions or settings.model in FITTED or not (rules.max_drawdown or rules.daily_loss):
+        return False
+    return history.mae_minor is not None and (history.mfe_minor is not None or not trails_open_equity(rules))
+
+
+def trails_open_equity(rules: Rules) -> bool:
+    """Whether a floor trails the best open P&L."""
+    return rules.max_drawdown is not None and rules.max_drawdown.kind is DrawdownKind.TRAILING_INTRADAY
+
+
+def check(spec: Spec, history: History, found: Source) -> None:
+    """Raises: InvalidInput if the history does not carry the model or the stress asked for."""
+    violations = [*_of_model(spec, history, found), *_of_stress(spec, history, found)]
+    if violations:
+        raise InvalidInput([FieldViolation(field=f"settings.{field}", description=why) for field, why in violations])
+
+
+def _of_model(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
+    if found.fit is None:
+        return
+    name, distinct = spec.settings.model.name, np.unique(history.pnl_minor).size
+    needed = 3 if found.fit.freedom else 2
+    if distinct < needed:
+        yield "model", f"{name} cannot be fitted to {distinct} distinct P&L: it takes {needed}; use STATIONARY or IID"
+    elif found.fit.scale == 0:
+        yield "model", f"{name} does not fit trades of which two in three have the same P&L: use STATIONARY or IID"
+    elif found.fit.freedom and found.fit.freedom <= HEAVIEST:
+        yield "model", f"{name} has no finite variance with tails as heavy as these: use STATIONARY, or NORMAL"
+    elif _beyond_reach(spec, history, found.fit):
+        most = from_minor(REACH, spec.rules.minor_digits)
+        yield "model", f"{name} would draw trades beyond {most}, the most that is computed: use STATIONARY or IID"
+
+
+def _beyond_reach(spec: Spec, history: History, found: Fit) -> bool:
+    mean = int(history.pnl_minor.sum(dtype=np.int64)) / history.trades
+    rare = int(np.searchsorted(quantiles.distances(), RARE))
+    return any(abs(half[rare]) > REACH for half in quantiles.nodes(found, spec.settings.stress, mean))
+
+
+def _of_stress(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
+    stress = spec.settings.stress
+    if stress.fewer_winners and not found.losers.size:
+        yield "stress.fewer_winners", "puts a losing trade in place of a winner, and there is none: leave it out"
+    if stress.worst_day and found.worst_day_minor == 0:
+        yield "stress.worst_day", "needs a day that lost, and the history has none: leave it out"
+    if _is_cut(history, found) or (stress.worst_day and _lowest(found) + found.worst_day_minor < -REACH):
+        most = from_minor(REACH, spec.rules.minor_digits)
+        yield "stress", f"makes a trade larger than {most}, the most that is computed: use smaller factors or costs"
+
+
+def _is_cut(history: History, found: Source) -> bool:
+    """Whether stress has made an amount so large that it was cut."""
+    drawn = found.history
+    used = (drawn.pnl_minor, *((drawn.mae_minor, drawn.mfe_minor) if found.excursions else ()))
+    return drawn is not history and any(int(np.abs(each).max()) >= REACH for each in used if each is not None)
+
+
+def _lowest(found: Source) -> int:
+    """The worst that a resampled trade may be; 0 for fitted ones, which are cut."""
+    history = found.history
+    lows = history.mae_minor if found.excursions and history.mae_minor is not None else history.pnl_minor
+    return 0 if found.fit else min(int(lows.min()), int(history.pnl_minor.min()))

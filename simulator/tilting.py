@@ -1,0 +1,169 @@
+"""Exponential tilting: how the draws of a bootstrap are weighted so that rare breaches become frequent.
+
+A draw of the history (a trade, a block, a day) whose P&L is s gets a weight proportional to exp(-θ s) in place of 1.
+Drawn from the tilted weights, paths fall, and each carries the likelihood ratio that makes its estimate unbiased
+(Siegmund 1976; Asmussen & Glynn 2007, ch. VI). A fall may begin at any time, above all below a floor that trails: so a
+path draws as it always does until one of `starts` moments, evenly spaced and each as likely, and tilted from then on.
+Its weight is the ratio to the mixture over all the moments at which it might have begun (Owen & Zhou 2000, so that no
+weight is beyond `starts` times that of a path that never tilts).
+
+θ is near the larger of two: the root of E exp(-θ s) = 1, which is best for a floor that stands still and a horizon that
+never comes (Siegmund 1976), and what makes the mean path reach the floor at the horizon. Pilots choose the multiple.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.history import History
+from simulator.spec import Model
+
+Float64s = npt.NDArray[np.float64]
+Uint32s = npt.NDArray[np.uint32]
+
+TWO_32: Final = 1 << 32
+FACTORS: Final = (0.7, 1.0, 1.4)
+"""Multiples of a strength that pilots try."""
+
+STARTS: Final = (1, 8)
+"""Numbers of moments at which a tilt may begin that pilots try; 1 is the start of the path alone."""
+
+_STEEPEST: Final = 50.0
+"""The largest exponent of a weight: a steeper tilt would leave one draw alone."""
+
+_HALVINGS: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weighting:
+    """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin."""
+
+    strength: float
+    starts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Alias:
+    """Weighted drawing from a uniform index i and a uniform 32-bit word: i if word < cut[i], else other[i].
+
+    cut, other: uint32[draws]. ratio: float64[draws], the probability of each draw, as the table makes it, over 1/draws.
+    Source: Walker 1977, in the form of Vose 1991.
+    """
+
+    cut: Uint32s
+    other: Uint32s
+    ratio: Float64s
+
+
+def scores(model: Model, history: History, block_length: float) -> Float64s | None:
+    """The P&L that comes with each draw, in minor units: a trade, a block on average, a day; None if no bootstrap."""
+    pnl = history.pnl_minor.astype(np.float64)
+    match model:
+        case Model.IID:
+            return pnl
+        case Model.DAY:
+            return np.add.reduceat(pnl, history.day_start)
+        case Model.STATIONARY:
+            return _discounted(pnl, 1 - 1 / max(block_length, 1.0))
+        case Model.CIRCULAR:
+            return _sliding(pnl, int(block_length))
+        case _:
+            return None
+
+
+def candidates(found: Float64s, *, distance: float, draws: float) -> Iterator[Weighting]:
+    """What pilots try: for a floor `distance` minor units away, and paths of about so many draws.
+
+    Nothing if no draw loses, or none gains: no weighting helps there.
+    """
+    if found.min() >= 0 or found.max() <= 0:
+        return
+    middle = max(_root(found), _reaching(found, distance / max(draws, 1.0)))
+    for strength in sorted({_capped(found, middle * factor) for factor in FACTORS}):
+        for starts in STARTS:
+            yield Weighting(strength=strength, starts=starts)
+
+
+def alias(found: Float64s, strength: float) -> Alias:
+    """The table that draws index i with a probability proportional to exp(-strength * found[i])."""
+    exponent = -strength * found
+    weight = np.exp(exponent - exponent.max())
+    share = weight / weight.sum() * found.size
+    cut, other = np.full(found.size, TWO_32 - 1, np.int64), np.arange(found.size)
+    small, large = list(np.flatnonzero(share < 1)), list(np.flatnonzero(share >= 1))
+    while small and large:
+        low, high = small.pop(), large[-1]
+        cut[low], other[low] = min(round(share[low] * TWO_32), TWO_32 - 1), high
+        share[high] -= 1 - share[low]
+        if share[high] < 1:
+            small.append(large.pop())
+    # What is left has a share of 1 but for rounding: it keeps itself, whatever the word.
+    exact = cut.astype(np.float64)
+    np.add.at(exact, other, TWO_32 - cut.astype(np.float64))
+    return Alias(cut=cut.astype(np.uint32), other=other.astype(np.uint32), ratio=exact / TWO_32)
+
+
+def _root(found: Float64s) -> float:
+    """The strength other than 0 at which the mean of exp(-θ s) is 1; 0 unless draws gain on average."""
+    if found.mean() <= 0:
+        return 0.0
+    low = high = 1 / float(np.abs(found).max())
+    while _log_mean(found, high) < 0:
+        high *= 2
+    while _log_mean(found, low) >= 0:
+        low /= 2
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _log_mean(found, middle) < 0 else (low, middle)
+    return (low + high) / 2
+
+
+def _reaching(found: Float64s, fall: float) -> float:
+    """The strength under which a draw loses `fall` on average, as far as any does."""
+    low, high = 0.0, _STEEPEST / float(np.abs(found).max())
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _tilted_mean(found, middle) > -fall else (low, middle)
+    return (low + high) / 2
+
+
+def _capped(found: Float64s, strength: float) -> float:
+    return min(strength, _STEEPEST / float(np.abs(found).max()))
+
+
+def _log_mean(found: Float64s, strength: float) -> float:
+    exponent = -strength * found
+    top = exponent.max()
+    return float(top + np.log(np.mean(np.exp(exponent - top))))
+
+
+def _tilted_mean(found: Float64s, strength: float) -> float:
+    exponent = -strength * found
+    weight = np.exp(exponent - exponent.max())
+    return float(weight @ found / weight.sum())
+
+
+def _discounted(pnl: Float64s, stays: float) -> Float64s:
+    """The mean P&L of a block of geometric length that begins at each trade: B(i) = x(i) + stays * B(i+1), wrapping."""
+    block = np.zeros(pnl.size)
+    ahead = 0.0
+    if stays < 1:
+        powers = stays ** np.arange(pnl.size)
+        ahead = float(powers @ pnl) / (1 - stays**pnl.size)
+    for index in range(pnl.size - 1, -1, -1):
+        ahead = pnl[index] + stays * ahead
+        block[index] = ahead
+    return block
+
+
+def _sliding(pnl: Float64s, length: int) -> Float64s:
+    """The P&L of the `length` trades from each on, wrapping."""
+    rounds, rest = divmod(length, pnl.size)
+    totals = np.concatenate([[0.0], np.cumsum(np.concatenate([pnl, pnl]))])
+    block = totals[rest : rest + pnl.size] - totals[: pnl.size] + rounds * pnl.sum()
+    return np.asarray(block, dtype=np.float64)

@@ -1,0 +1,100 @@
+"""Accounts are cut into batches that are small enough to lose, and a lost batch is run again."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from simulator.serve.batches import MOST_ACCOUNTS, MOST_PATHS, Batch, BatchDispatcher, batches
+from simulator.serve.chunks import BatchDone
+from simulator.serve.dispatch import Pace, WorkerLost, WorkersLost
+
+PACE = Pace(in_flight=3, chunk_s=1, attempts=3, tick_s=0.01)
+
+
+class Workers:
+    """Made-up workers: count what they are asked, lose the first `losses` batches."""
+
+    def __init__(self, *, losses: int = 0, hang: bool = False) -> None:
+        self.asked: list[Batch] = []
+        self.at_a_time = 0
+        self.most_at_a_time = 0
+        self._losses = losses
+        self._hang = hang
+
+    async def run(self, batch: Batch) -> BatchDone:
+        self.asked.append(batch)
+        self.at_a_time += 1
+        self.most_at_a_time = max(self.most_at_a_time, self.at_a_time)
+        try:
+            await (asyncio.Event().wait() if self._hang else asyncio.sleep(0))
+        finally:
+            self.at_a_time -= 1
+        if self._losses:
+            self._losses -= 1
+            raise WorkerLost
+        return BatchDone(answers=(b"",) * batch.count, seconds=0.1)
+
+
+async def done(workers: Workers, accounts: int) -> list[int]:
+    dispatcher = BatchDispatcher(batches([1_000] * accounts, 2), workers.run, PACE)
+    found: list[int] = []
+    async with aclosing(dispatcher.work()) as steps:
+        async for batch, answered in steps:
+            found += range(batch.first, batch.first + len(answered.answers))
+    return found
+
+
+@given(paths=st.lists(st.integers(1, 2 * MOST_PATHS), min_size=1, max_size=300), workers=st.integers(1, 10))
+def test_batches_hold_every_account_once_and_are_not_too_large(paths: list[int], workers: int) -> None:
+    found = batches(paths, workers)
+
+    assert [each for batch in found for each in range(batch.first, batch.first + batch.count)] == list(
+        range(len(paths))
+    )
+    for batch in found:
+        assert 1 <= batch.count <= MOST_ACCOUNTS
+        assert batch.count == 1 or sum(paths[batch.first : batch.first + batch.count]) <= MOST_PATHS
+
+
+def test_a_few_accounts_are_spread_over_all_workers() -> None:
+    assert {each.count for each in batches([1_000] * 24, 3)} == {2}
+    assert len(batches([1_000] * 5, 3)) == 5
+
+
+def test_all_accounts_are_answered_with_a_few_batches_out_at_a_time() -> None:
+    workers = Workers()
+    assert sorted(asyncio.run(done(workers, 100))) == list(range(100))
+    assert workers.most_at_a_time == PACE.in_flight
+
+
+def test_the_batch_of_a_lost_worker_is_run_again() -> None:
+    workers = Workers(losses=2)
+    assert sorted(asyncio.run(done(workers, 100))) == list(range(100))
+    assert {each.attempt for each in workers.asked} == {0, 1}
+
+
+def test_a_batch_that_loses_worker_after_worker_ends_the_call() -> None:
+    workers = Workers(losses=10**9)
+    with pytest.raises(WorkersLost):
+        asyncio.run(done(workers, 10))
+    assert max(each.attempt for each in workers.asked) == PACE.attempts - 1
+    assert workers.at_a_time == 0
+
+
+def test_closing_frees_the_workers() -> None:
+    workers = Workers(hang=True)
+
+    async def leave() -> None:
+        waiting = asyncio.ensure_future(done(workers, 100))
+        while workers.at_a_time < PACE.in_flight:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(leave())
+    assert workers.at_a_time == 0

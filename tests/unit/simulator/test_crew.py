@@ -1,0 +1,221 @@
+"""A whole simulation on this machine's threads: the same bits however many, and the same again where it stops early."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from montecarlo.v1 import result_pb2
+from simulator import crew, engine, result, result_uncertainty
+from simulator.engine import Plan
+from simulator.errors import AmountsTooLarge
+from simulator.found import Found
+from simulator.ledger import Outline
+from simulator.scenarios import Paired, plans
+from simulator.spec import EstimationRisk, PrecisionTarget, Rules, Scenario, Settings, Stress
+from tests.unit.simulator.samples import START, plan_of
+
+BLOCK = 512
+SCENARIOS = (Scenario(name="worse", stress=Stress(loss_factor=1.5)), Scenario(name="tight", limits_factor=0.5))
+RISK = EstimationRisk(histories=20, paths=300)
+
+
+def small_blocks(settings: Settings, block_paths: int = BLOCK) -> Plan:
+    plan = plan_of(settings)
+    return replace(plan, block_paths=block_paths, blocks=-(-plan.paths // block_paths))
+
+
+def timeless(plan: Plan, found: Found) -> bytes:
+    """The result's bytes without what a rerun with other settings may change."""
+    built = result.build(plan, found, 0.0)
+    built.ClearField("stop_reason")
+    return built.SerializeToString(deterministic=True)
+
+
+@pytest.fixture(scope="module")
+def whole() -> tuple[Plan, Found]:
+    """Seven blocks, the last not full, with all that there is."""
+    plan = small_blocks(Settings(paths=6 * BLOCK + 100, seed=7, scenarios=SCENARIOS, estimation_risk=RISK))
+    return plan, crew.simulate(plan, threads=2)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_threads_change_no_bit(whole: tuple[Plan, Found], threads: int) -> None:
+    plan, found = whole
+    assert crew.simulate(plan, threads=threads).to_bytes() == found.to_bytes()
+
+
+def test_found_survives_its_serial_form(whole: tuple[Plan, Found]) -> None:
+    found = whole[1]
+    assert Found.from_bytes(found.to_bytes()) == found
+    for broken in (b"", found.to_bytes()[:-1], found.to_bytes() + b"x", b"x" + found.to_bytes()[1:]):
+        with pytest.raises(ValueError, match="start again"):
+            Found.from_bytes(broken)
+
+
+def test_the_paths_are_those_of_the_simulation_alone(whole: tuple[Plan, Found]) -> None:
+    plan, found = whole
+    assert found.tally.to_bytes() == engine.simulate(plan).to_bytes()
+
+
+def test_a_scenario_has_the_paths_that_it_would_have_as_a_simulation_of_its_own(whole: tuple[Plan, Found]) -> None:
+    plan, found = whole
+    for each, pair in zip(plans(plan), found.pairs, strict=True):
+        alone = engine.simulate(each)
+        assert pair.outcomes == alone.outcomes
+        assert pair.total == alone.final_pnl.total
+
+
+def test_the_pairs_are_path_by_path(whole: tuple[Plan, Found]) -> None:
+    plan, found = whole
+    summed = [Paired(), Paired()]
+    for block in range(plan.blocks):
+        base = engine.finished(plan, block)
+        summed = [
+            sofar + Paired.of(base, engine.finished(other, block))
+            for sofar, other in zip(summed, plans(plan), strict=True)
+        ]
+    assert tuple(summed) == found.pairs
+
+
+def test_common_random_numbers_make_the_difference_more_precise_than_two_simulations(
+    whole: tuple[Plan, Found],
+) -> None:
+    plan, found = whole
+    built = result.build(plan, found, 0.0)
+    for scenario in built.scenarios:
+        paired = scenario.mean_final_pnl_difference.std_error
+        apart = (scenario.mean_final_pnl.std_error**2 + built.final_pnl.mean.std_error**2) ** 0.5
+        assert paired < 0.9 * apart
+
+
+def test_every_history_is_done_once(whole: tuple[Plan, Found]) -> None:
+    ends = whole[1].histories.ends
+    assert sorted(ends) == list(range(20))
+    assert {sum(each) for each in ends.values()} == {300}
+
+
+def test_progress_rises_to_all_paths_those_on_resampled_histories_too() -> None:
+    plan = small_blocks(Settings(paths=2 * BLOCK, seed=7, estimation_risk=RISK))
+    told: list[tuple[int, int]] = []
+    crew.simulate(plan, lambda *each: told.append(each))
+    done = [each for each, _ in told]
+    assert done == sorted(done)
+    assert told[-1] == (2 * BLOCK + 20 * 300, 2 * BLOCK + 20 * 300)
+
+
+def stopped_for_precision(half_width: float) -> tuple[Plan, Found]:
+    target = (PrecisionTarget(outcome="passed", half_width=half_width),)
+    plan = small_blocks(Settings(paths=40 * BLOCK, seed=7, precision=target, scenarios=SCENARIOS[:1]))
+    return plan, crew.simulate(plan, threads=2)
+
+
+def test_it_stops_at_the_first_look_at_which_the_interval_is_narrow_enough() -> None:
+    plan, found = stopped_for_precision(0.011)
+    passed = result.build(plan, found, 0.0).outcomes.passed
+    blocks = found.tally.paths // BLOCK
+    assert blocks in {8, 16, 32}
+    assert (passed.ci_high - passed.ci_low) / 2 <= 0.011
+    before = result.build(plan, Found(tally=engine.run(plan, 0, blocks // 2)), 0.0).outcomes.passed
+    assert (before.ci_high - before.ci_low) / 2 > 0.011
+    assert result.build(plan, found, 0.0).stop_reason == result_pb2.STOP_REASON_PRECISION
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_where_it_stops_does_not_depend_on_the_threads(threads: int) -> None:
+    plan, found = stopped_for_precision(0.011)
+    assert crew.simulate(plan, threads=threads).to_bytes() == found.to_bytes()
+
+
+def test_a_rerun_with_so_many_paths_gives_the_same_bits_as_a_stop_for_precision() -> None:
+    plan, found = stopped_for_precision(0.011)
+    again = small_blocks(Settings(paths=found.tally.paths, seed=7, scenarios=SCENARIOS[:1]))
+    assert timeless(again, crew.simulate(again)) == timeless(plan, found)
+
+
+def test_a_precision_out_of_reach_takes_all_paths_and_says_how_many_it_would_take() -> None:
+    target = (PrecisionTarget(outcome="passed", half_width=1e-4),)
+    plan = small_blocks(Settings(paths=3 * BLOCK, seed=7, precision=target))
+    built = result.build(plan, crew.simulate(plan), 0.0)
+    assert (built.paths, built.stop_reason) == (3 * BLOCK, result_pb2.STOP_REASON_PATHS)
+    [warning] = [each for each in built.warnings if each.code == "PRECISION_NOT_REACHED"]
+    assert "paths ran out" in warning.message
+
+
+def test_a_spent_time_budget_ends_with_whole_blocks_that_a_rerun_gives_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = small_blocks(Settings(paths=10_000 * BLOCK, seed=7, time_budget_s=5.0, estimation_risk=RISK))
+    clock = Clock(monkeypatch, step_s=0.4)
+    found = crew.simulate(plan, threads=2)
+    built = result.build(plan, found, 0.0)
+    assert built.stop_reason == result_pb2.STOP_REASON_TIME
+    assert 1 <= found.tally.paths // BLOCK < 10_000
+    assert found.tally.paths % BLOCK == 0
+    assert len(found.histories.ends) == 20
+    assert clock.reads > 0
+    monkeypatch.undo()
+    again = small_blocks(Settings(paths=found.tally.paths, seed=7, estimation_risk=RISK))
+    assert timeless(again, crew.simulate(again)) == timeless(plan, found)
+
+
+def test_a_time_budget_that_is_spent_at_once_still_gives_one_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = small_blocks(Settings(paths=100 * BLOCK, seed=7, time_budget_s=1e-9))
+    Clock(monkeypatch, step_s=10.0)
+    assert crew.simulate(plan).tally.paths in {BLOCK, 2 * BLOCK, 3 * BLOCK}
+
+
+class Clock:
+    """Time that passes by being read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, step_s: float) -> None:
+        self.reads = 0
+        self._step_s = step_s
+        monkeypatch.setattr("simulator.crew.time.monotonic", self._read)
+
+    def _read(self) -> float:
+        self.reads += 1
+        return self.reads * self._step_s
+
+
+def test_an_input_that_turns_out_to_be_impossible_is_refused() -> None:
+    plan = plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=Rules(starting_balance_minor=START))
+    with pytest.raises(AmountsTooLarge):
+        crew.simulate(plan)
+
+
+@pytest.mark.parametrize(
+    ("done", "targets", "reason"),
+    [
+        (40, (), result_pb2.STOP_REASON_PATHS),
+        (40, (0.9,), result_pb2.STOP_REASON_PRECISION),
+        (40, (1e-9,), result_pb2.STOP_REASON_PATHS),
+        (8, (0.9,), result_pb2.STOP_REASON_PRECISION),
+        (9, (0.9,), result_pb2.STOP_REASON_TIME),
+        (8, (1e-9,), result_pb2.STOP_REASON_TIME),
+        (8, (), result_pb2.STOP_REASON_TIME),
+    ],
+)
+def test_why_it_stopped_follows_from_how_far_it_came(
+    done: int, targets: tuple[float, ...], reason: result_pb2.StopReason.ValueType
+) -> None:
+    asked = tuple(PrecisionTarget(outcome="expired", half_width=each) for each in targets)
+    plan = small_blocks(Settings(paths=40 * 4, precision=asked, time_budget_s=3), block_paths=4)
+    tally = replace(Found().tally, paths=done * 4, outcomes=(0, 0, 0, done * 4))
+    assert result_uncertainty.stop_reason(plan, tally) == reason
+
+
+def test_who_keeps_the_books_does_not_load_jax() -> None:
+    code = "import sys; from simulator import crew, many, result; sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
+
+
+def test_the_outline_counts_all_paths() -> None:
+    plan = small_blocks(Settings(paths=3 * BLOCK, estimation_risk=RISK))
+    outline = Outline.of(plan)
+    assert (outline.paths, outline.blocks, outline.histories, outline.enough) == (3 * BLOCK + 6_000, 3, 20, None)
+    assert outline.fan_blocks == 3
+    assert Outline.of(replace(plan, fan_paths=0)).fan_blocks == 0

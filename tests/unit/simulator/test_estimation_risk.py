@@ -1,0 +1,128 @@
+"""Estimation risk: whole days drawn again, the inner paths' noise taken off, and nothing unseen called impossible."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from simulator import outer_bootstrap
+from simulator.block_length import automatic_block_length
+from simulator.errors import InvalidInput
+from simulator.estimation_risk import Histories, interval
+from simulator.spec import EstimationRisk, Settings
+from simulator.tally import Outcome
+from tests.unit.simulator.samples import DAYS, plan_of
+
+
+def histories(shares: np.ndarray, paths: int, rng: np.random.Generator) -> Histories:
+    """Histories with these probabilities to pass, each seen through so many paths."""
+    passed = rng.binomial(paths, shares).tolist()
+    return Histories(ends={number: (k, 0, 0, paths - k) for number, k in enumerate(passed)})
+
+
+def test_the_spread_is_that_of_the_histories_and_not_that_of_the_inner_paths() -> None:
+    """Of the variance of 4,000 histories half is inner noise, so what is left is known to 4.5%, its root to 2.2%.
+
+    Within 5 of those standard errors: a false alarm in a million.
+    """
+    rng, paths = np.random.default_rng(3), 100
+    shares = np.clip(rng.normal(0.5, 0.05, 4_000), 0, 1)
+    found = interval(histories(shares, paths, rng), Outcome.PASSED)
+
+    raw = np.sqrt(0.05**2 + 0.25 / paths)
+    assert raw > 1.4 * 0.05
+    assert found.std_dev == pytest.approx(0.05, rel=5 * 0.022)
+    assert found.mean == pytest.approx(0.5, abs=5 * raw / np.sqrt(4_000))
+    assert found.high - found.low == pytest.approx(2 * 1.96 * 0.05, rel=0.12)
+
+
+def test_histories_that_differ_by_noise_alone_have_hardly_any_spread() -> None:
+    rng = np.random.default_rng(4)
+    found = interval(histories(np.full(2_000, 0.3), 256, rng), Outcome.PASSED)
+    assert found.std_dev < 0.35 * np.sqrt(0.3 * 0.7 / 256)
+
+
+def test_with_many_paths_the_interval_is_that_of_the_percentiles() -> None:
+    rng = np.random.default_rng(5)
+    shares = rng.beta(2, 8, 999)
+    found = interval(histories(shares, 2_000_000, rng), Outcome.PASSED)
+    ordered = np.sort(shares)
+    assert (found.low, found.high) == pytest.approx((ordered[24], ordered[974]), abs=2e-3)
+
+
+def test_what_no_path_did_is_not_called_impossible() -> None:
+    found = interval(Histories(ends=dict.fromkeys(range(50), (0, 0, 0, 1000))), Outcome.BREACHED_DAILY_LOSS)
+    assert (found.mean, found.std_dev, found.low) == (0, 0, 0)
+    assert found.high == pytest.approx(3.84 / 1_003.84, rel=1e-3)
+    certain = interval(Histories(ends=dict.fromkeys(range(50), (0, 0, 0, 1000))), Outcome.EXPIRED)
+    assert certain.high == 1
+    assert certain.low < 1
+
+
+def test_one_history_is_not_enough() -> None:
+    with pytest.raises(ValueError, match="two histories"):
+        interval(Histories(ends={0: (1, 2, 3, 4)}), Outcome.PASSED)
+
+
+def test_serialised_histories_are_the_same_in_any_order() -> None:
+    one, other = Histories(ends={3: (1, 2, 3, 4)}), Histories(ends={1: (4, 3, 2, 1)})
+    assert (one | other).to_bytes() == (other | one).to_bytes()
+    assert Histories.from_bytes((one | other).to_bytes()) == one | other
+    with pytest.raises(ValueError, match="cut short"):
+        Histories.from_bytes(one.to_bytes()[:-1])
+
+
+def test_days_come_in_blocks_of_the_mean_length_that_wrap_round_and_each_is_as_likely() -> None:
+    """200,000 draws: the share of restarts and the counts of the days within 5 standard errors (false alarm 1e-5)."""
+    days, length, runs = 50, 4.0, 4_000
+    drawn = [outer_bootstrap.drawn_days(seed, days, length) for seed in range(runs)]
+    follows = np.concatenate([np.diff(each) % days == 1 for each in drawn])
+    goes_on = (1 - 1 / length) + 1 / length / days
+    assert follows.mean() == pytest.approx(goes_on, abs=5 * np.sqrt(goes_on * (1 - goes_on) / follows.size))
+    counts = np.bincount(np.concatenate(drawn), minlength=days)
+    spread = np.sqrt(runs * days / days * (2 * length - 1))
+    assert np.abs(counts - runs).max() < 5 * spread
+
+
+def test_a_block_length_of_one_draws_days_independently() -> None:
+    follows = np.diff(outer_bootstrap.drawn_days(9, 20_000, 1.0)) % 20_000 == 1
+    assert follows.mean() < 0.001
+
+
+def test_a_resampled_history_is_made_of_whole_days() -> None:
+    history = plan_of(Settings()).history
+    found = outer_bootstrap.resampled(history, np.array([2, 0, 2, 4, 1]))
+
+    cut = np.split(found.pnl_minor, found.day_start[1:])
+    assert [tuple(day.tolist()) for day in cut] == [DAYS[day] for day in (2, 0, 2, 4, 1)]
+    assert found.day_trades.tolist() == [3, 2, 3, 1, 1]
+    assert (found.first_day, found.last_day, found.days) == (history.first_day, history.last_day, history.days)
+    assert (found.pnl_minor.dtype, found.day_start.dtype, found.day_trades.dtype) == (np.int32,) * 3
+
+
+def test_each_history_has_its_own_seed_and_what_it_is_depends_on_nothing_else() -> None:
+    plan = plan_of(Settings(seed=7, estimation_risk=EstimationRisk(histories=30, paths=300)))
+    together = list(outer_bootstrap.plans(plan, 0, 30))
+    alone = [next(outer_bootstrap.plans(plan, number, 1)) for number in range(30)]
+
+    assert len({each.seed for each in together} | {7}) == 31
+    assert [each.seed for each in alone] == [each.seed for each in together]
+    for a, b in zip(alone, together, strict=True):
+        assert np.array_equal(a.history.pnl_minor, b.history.pnl_minor)
+    assert {(each.paths, each.block_paths, each.blocks, each.fan_paths) for each in together} == {
+        (300, plan.block_paths, 1, 0)
+    }
+    assert {each.block_length for each in together} == {plan.block_length}
+
+
+def test_the_block_length_of_days_is_that_of_their_sums() -> None:
+    rng = np.random.default_rng(8)
+    sums = np.convolve(rng.normal(0, 1_000, 400), np.ones(5), mode="valid").astype(int)
+    plan = plan_of(Settings(), days=tuple((int(each), 0) for each in sums))
+    assert outer_bootstrap.day_block_length(plan.history) == automatic_block_length(sums.astype(float)) > 3
+
+
+def test_too_few_days_to_resample_are_refused_and_named() -> None:
+    settings = Settings(estimation_risk=EstimationRisk(histories=20, paths=256))
+    with pytest.raises(InvalidInput, match=r"settings.estimation_risk: needs a history of at least 5 trading days"):
+        plan_of(settings, days=DAYS[:4])
