@@ -18,7 +18,7 @@ serve: run-environment ## Start everything and stay up, with commands to copy
 	@$(BIN)/mcsvc devstack $(ARGS)
 
 test: dev-environment ## Run the tests, the slow ones left out
-	@$(BIN)/pytest -m "not slow" $(ARGS)
+	@sh scripts/test.sh $(ARGS)
 
 test-wide: dev-environment ## Run the slow tests
 	@$(BIN)/pytest -m slow $(ARGS)

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
 Address = Callable[..., ServedSimulator]
 ACCOUNTS = 40
-LONG = 50 * 16_384
+LONG = 8 * 16_384
 
 
 def account(number: int, paths: int = 700) -> engine_pb2.SimulateInput:

@@ -49,6 +49,7 @@ def undisturbed(simulator_address: Address) -> list[Heard]:
     return calls.run(simulator_address(), with_all(A_FEW_SECONDS // 2))
 
 
+@pytest.mark.slow
 def test_one_two_and_three_workers_give_the_bits_of_the_engine_alone(simulator_address: Address) -> None:
     request = with_all(TWENTY_BLOCKS)
     wanted = alone(request)
@@ -57,6 +58,7 @@ def test_one_two_and_three_workers_give_the_bits_of_the_engine_alone(simulator_a
         assert bits(result_of(calls.run(simulator_address(workers=workers), request))) == wanted
 
 
+@pytest.mark.slow
 def test_progress_counts_the_paths_on_resampled_histories_and_never_falls(undisturbed: list[Heard]) -> None:
     told = [each.response.progress for each in undisturbed if each.event == "progress"]
 
@@ -65,6 +67,7 @@ def test_progress_counts_the_paths_on_resampled_histories_and_never_falls(undist
     assert result_of(undisturbed).paths == A_FEW_SECONDS // 2
 
 
+@pytest.mark.slow
 def test_a_run_resumed_from_a_checkpoint_gives_the_bits_of_one_that_was_never_broken_off(
     simulator_address: Address, undisturbed: list[Heard]
 ) -> None:
@@ -79,6 +82,7 @@ def test_a_run_resumed_from_a_checkpoint_gives_the_bits_of_one_that_was_never_br
     assert bits(result_of(resumed)) == bits(result_of(undisturbed))
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_only_its_chunks(
     simulator_address: Address, ray_cluster: RayCluster, undisturbed: list[Heard]
 ) -> None:

@@ -187,7 +187,7 @@ def test_the_cases_meet_every_rule() -> None:
 
     for shape in shapes(2):
 
-        @settings(EXAMPLES, max_examples=4)
+        @settings(EXAMPLES, max_examples=12)
         @given(specs(shape))
         def look(spec: Spec) -> None:
             reference = Reference(one_block(spec))
