@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
@@ -21,12 +20,8 @@ from simulator.kernel import Ended, Job, Shape
 from simulator.planning import Plan
 from simulator.tally import Finished
 
-os.environ.setdefault("PJRT_NPROC", "1")
-"""XLA's own thread pool only competes with `engine.run`, which gives each core a block. Read when jax starts up."""
-
-
-TILE: Final = 2_048
-"""Lanes a core visits at a time: their state fits its nearer caches, and a step of them outweighs its fixed costs."""
+TILE: Final = 256
+"""Lanes a core visits at a time: their state, a few dozen words each, stays in its nearest cache."""
 BLOCKS_ON_A_GPU: Final = 32
 """Blocks a GPU runs together, in TILES_ON_A_GPU tiles: each step of a tile should keep all of it busy."""
 TILES_ON_A_GPU: Final = 4
@@ -53,13 +48,16 @@ class Device:
         self._fan = loading.fan(plan.shown_days, plan.horizon_days)
 
     def finished(self, blocks: range) -> Finished:
-        """The paths of consecutive blocks, without those beyond the plan's last. Those of the fan are run first."""
+        """The paths of consecutive blocks, without those beyond the plan's last. Those of the fan are run first.
+
+        All are handed to the device before the first is looked at, so that it never waits for this thread.
+        """
         first, end = blocks.start * self._plan.block_paths, blocks.stop * self._plan.block_paths
         end = min(end, self._plan.paths)
         shown = max(first, min(end, self._fan_shape.lanes))
-        found = [self._run(first, shown, self._fan)] if first < shown else []
-        found += [self._run(*stretch, None) for stretch in stretches(shown, end, self._shape.lanes)]
-        return Finished.joined(found)
+        running = [self._run(first, shown, self._fan)] if first < shown else []
+        running += [self._run(*stretch, None) for stretch in stretches(shown, end, self._shape.lanes)]
+        return Finished.joined([self._brought(*each) for each in running])
 
     def job(self, first: int, end: int, fan: Fan | None = None) -> tuple[Shape, Job]:
         """What the kernel takes for the paths from `first` to `end`."""
@@ -73,14 +71,16 @@ class Device:
         )
         return self._shape if fan is None else self._fan_shape, job
 
-    def _run(self, first: int, end: int, fan: Fan | None) -> Finished:
+    def _run(self, first: int, end: int, fan: Fan | None) -> tuple[Ended, Bins, int]:
+        """What the device will have found of the paths from `first` to `end`, and how many they are."""
         with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
             ended, bins = compiled.run(*self.job(first, end, fan))
+        return ended, bins, end - first
+
+    def _brought(self, ended: Ended, bins: Bins, paths: int) -> Finished:
+        """The paths on the host, once they have ended. Raises: AmountsTooLarge."""
         if bool(ended.overflow):
             raise AmountsTooLarge
-        return self._cut(ended, bins, end - first)
-
-    def _cut(self, ended: Ended, bins: Bins, paths: int) -> Finished:
         rows = self._plan.fan_days
         return Finished(
             outcome=np.asarray(ended.outcome)[:paths],

@@ -6,7 +6,6 @@ chunks, threads, workers and machines change nothing but the time.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial, reduce
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
+from simulator.xla import default_threads
 
 if TYPE_CHECKING:
     from simulator.device import Device
@@ -57,14 +57,6 @@ def simulate(
         if on_progress is not None:
             on_progress(total.paths, plan.paths)
     return total
-
-
-def default_threads() -> int:
-    """Threads to use: MCSIM_THREADS, else the cores this process may use."""
-    asked = os.environ.get("MCSIM_THREADS", "")
-    if asked.isdecimal() and int(asked) > 0:
-        return int(asked)
-    return len(os.sched_getaffinity(0))
 
 
 def finished(plan: Plan, block: int) -> Finished:

@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator import lanes, models, odds, rng, rules
+from simulator import lanes, models, odds, rng, rules, xla
 from simulator.bins import Bins, keys_of
 from simulator.fan import Fan, record, settle
 from simulator.models import Draw, Tables
@@ -29,6 +29,7 @@ from simulator.once import once
 from simulator.rules import Features, Levels, State
 from simulator.spec import Model
 
+xla.prepare()
 START: Final = 0xFFFFFFFF
 """The pair of steps that no path reaches; its words say where a path starts."""
 SECOND_STREAM: Final = 1 << 31

@@ -132,10 +132,10 @@ def paced(units: int, took_s: float, threads: int) -> int:
 def confine(settings: Settings) -> None:
     """Holds XLA to the worker's share of the host: its thread pools take every core it sees. Before jax is imported.
 
-    NPROC is what XLA reads for the size of its pools. Pinning would do worse: workers in containers of one host number
-    the same cores, and would all pin themselves to the first of them.
+    NPROC and PJRT_NPROC are what XLA reads for the size of its pools. Pinning would do worse: workers in containers of
+    one host number the same cores, and would all pin themselves to the first of them.
     """
-    os.environ["NPROC"] = str(settings.worker_cpus)
+    os.environ["NPROC"] = os.environ["PJRT_NPROC"] = str(settings.worker_cpus)
     os.environ["MCSIM_THREADS"] = str(settings.worker_cpus)
     if settings.worker_gpus:
         os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")

@@ -1,0 +1,1 @@
+"""What docs/methodology.md quotes and shows: numbers found by the engine itself, and plots of them."""

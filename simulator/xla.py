@@ -1,0 +1,44 @@
+"""What XLA is told before it starts: how to compile the kernel for CPUs, and how many threads it may use.
+
+XLA reads the environment once, when it first compiles. The kernel prepares it when it is imported; in a process where
+jax has compiled something before, that changes nothing, and costs but speed.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Final
+
+WHOLE_LOOPS: Final = 1 << 22
+"""Bytes. A loop that touches fewer is compiled as one function instead of one for each array that a step yields, which
+a scheduler would then call one by one: a step of a tile takes some microseconds, and hundreds of calls as long.
+"""
+VECTOR_BITS: Final = 512
+"""As wide as the CPU has them: all is integers, so nothing is lost by a lower clock on the few CPUs that lower it."""
+FLAGS: Final = {
+    "xla_backend_extra_options": f"xla_cpu_small_while_loop_byte_threshold={WHOLE_LOOPS}",
+    "xla_cpu_prefer_vector_width": str(VECTOR_BITS),
+}
+
+
+def flags(given: str) -> str:
+    """These flags behind those that are given, which win."""
+    ours = [f"--{name}={value}" for name, value in FLAGS.items() if f"--{name}=" not in given]
+    return " ".join([*given.split(), *ours])
+
+
+def prepare() -> None:
+    """Sets the environment.
+
+    The threads that `engine.run` gives a block each run them in XLA's pool: were there fewer, they would wait.
+    """
+    os.environ["XLA_FLAGS"] = flags(os.environ.get("XLA_FLAGS", ""))
+    os.environ.setdefault("PJRT_NPROC", str(default_threads()))
+
+
+def default_threads() -> int:
+    """Threads to use: MCSIM_THREADS, else the cores this process may use."""
+    asked = os.environ.get("MCSIM_THREADS", "")
+    if asked.isdecimal() and int(asked) > 0:
+        return int(asked)
+    return len(os.sched_getaffinity(0))
