@@ -21,13 +21,14 @@ def fan_chart(fan: EquityFan, width: int, rows: int = FAN_ROWS) -> Iterable[Text
         return [Text("No day was simulated.", style="dim")]
     lines = [[each.estimate.value for each in day.quantiles] for day in fan.days]
     ticks = _ticks(min(map(min, lines)), max(map(max, lines)))
-    margin = max(len(f"{tick:,.0f}") for tick in ticks) + 2
+    digits = _digits(ticks[1] - ticks[0])
+    margin = max(len(f"{tick:,.{digits}f}") for tick in ticks) + 2
     low, step = ticks[0], (ticks[-1] - ticks[0]) / (rows - 1)
     columns = [
         [round((value - low) / step) for value in _at(fan, lines, column / (width - margin - 1))]
         for column in range(width - margin)
     ]
-    labels = {round((tick - low) / step): f"{tick:,.0f}" for tick in ticks}
+    labels = {round((tick - low) / step): f"{tick:,.{digits}f}" for tick in ticks}
     body = [_chart_line(labels.get(row, ""), margin, row, columns) for row in reversed(range(rows))]
     legend = Text.assemble(
         " " * margin, _OUTER, " 5–95%  ", _INNER, " 25–75%  ", _MEDIAN, f" median of {fan.paths:,} paths"
@@ -42,6 +43,11 @@ def _ticks(low: float, high: float) -> Sequence[float]:
     step = size * next(factor for factor in (1, 2, 2.5, 5, 10) if span / (size * factor) <= 5)
     first, last = math.floor(low / step), max(math.ceil(high / step), math.floor(low / step) + 1)
     return [index * step for index in range(first, last + 1)]
+
+
+def _digits(step: float) -> int:
+    """The decimals that tell steps apart."""
+    return next((digits for digits in range(12) if math.isclose(round(step, digits), step, rel_tol=1e-6)), 12)
 
 
 def _at(fan: EquityFan, lines: Sequence[Sequence[float]], share: float) -> list[float]:

@@ -15,11 +15,20 @@ def bar(share: float, width: int) -> str:
 
 
 def percent(share: float) -> str:
-    """A probability, with more digits where it is small."""
-    scaled = share * 100
-    if scaled == 0 or scaled >= 0.1:
+    """A probability, with more digits near 0 and 1; as a plain number where it is rare. Only 1 is shown as 100.00%."""
+    scaled, rest = share * 100, (1 - share) * 100
+    nearer = min(scaled, rest)
+    if nearer <= 0 or nearer >= 0.1:
         return f"{scaled:.2f}%"
-    return f"{scaled:.4f}%" if scaled >= 0.001 else f"{scaled:.1e}%"
+    if nearer >= 0.001:
+        return f"{scaled:.4f}%"
+    return rare(share) if scaled < rest else ">99.999%"
+
+
+def rare(share: float) -> str:
+    """A probability as a plain number of three significant digits, such as 1.93e-9."""
+    digits, _, power = f"{share:.2e}".partition("e")
+    return f"{digits}e{int(power)}" if 0 < share < 0.001 else f"{share:.3g}"
 
 
 def money(value: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final, Protocol
 
 from montecarlo.v1.settings_pb2 import (
@@ -17,6 +17,7 @@ from montecarlo.v1.settings_pb2 import (
     SimulationSettings,
     Stress,
 )
+from riskio.times import NotAnInstant, instant
 
 
 class Arguments(Protocol):
@@ -28,6 +29,9 @@ class Arguments(Protocol):
 
 OUTCOMES: Final = ("passed", "breached_max_drawdown", "breached_daily_loss", "expired")
 FACTORS: Final = ("volatility_factor", "loss_factor", "fewer_winners")
+FACTOR_RANGE: Final = (0.1, 10.0)
+HISTORIES_RANGE: Final = (20, 2_000)
+PATHS_RANGE: Final = (256, 16_384)
 STRESSES: Final = (*FACTORS, "cost_per_trade", "worst_day")
 _STRESS_EXAMPLE: Final = "such as loss_factor=1.5,cost_per_trade=4.20,worst_day"
 
@@ -46,7 +50,8 @@ def add(parser: Arguments) -> None:
     )  # fmt: skip
     option(
         "--scenario", type=scenario, action="append", default=[], metavar="NAME:WHAT=X,…",
-        help="a what-if beside it on the same random numbers: a stress, and limits_factor; may be repeated",
+        help="a what-if beside it on the same random numbers: a stress, which replaces that of --stress, and"
+        " limits_factor, which scales the drawdown's allowance, the daily limit and the target; may be repeated",
     )  # fmt: skip
     option(
         "--estimation-risk", type=estimation_risk, metavar="N[xM]",
@@ -55,8 +60,9 @@ def add(parser: Arguments) -> None:
     option("--rare-events", choices=("auto", "off"), default="auto", help="importance sampling of rare breaches")
     option("--excursions", choices=("auto", "off"), default="auto", help="look for breaches within trades, by MAE, MFE")
     option(
-        "--as-of", type=moment, metavar="TIME", help="the present, such as 2026-01-31T17:00:00Z: is the history old?"
-    )
+        "--as-of", type=moment, metavar="TIME",
+        help="the present, with its offset, such as 2026-01-31T17:00:00Z: is the history old?",
+    )  # fmt: skip
 
 
 def apply(options: Namespace, settings: SimulationSettings) -> None:
@@ -98,7 +104,7 @@ def scenario(text: str) -> Scenario:
     found = Scenario(name=name.strip())
     for what, value in _pairs(rest):
         if what == "limits_factor":
-            found.limits_factor = _number(value, "limits_factor=0.9")
+            found.limits_factor = _factor(what, value, "limits_factor=0.9")
         else:
             _put(found.stress, what, value)
     return found
@@ -106,10 +112,13 @@ def scenario(text: str) -> Scenario:
 
 def estimation_risk(text: str) -> EstimationRisk:
     """N or NxM. Raises: ArgumentTypeError."""
-    histories, _, paths = text.partition("x")
-    if not histories.isdecimal() or not (paths or "0").isdecimal():
+    histories, x, paths = text.partition("x")
+    if not histories.isdecimal() or bool(x) != paths.isdecimal():
         raise ArgumentTypeError(f"{text!r} is not a number of histories: write it like 200, or 200x4096 with the paths")
-    return EstimationRisk(histories=int(histories), paths_per_history=int(paths or 0))
+    found = EstimationRisk(histories=_whole("histories", histories, HISTORIES_RANGE))
+    if paths:
+        found.paths_per_history = _whole("paths of each", paths, PATHS_RANGE)
+    return found
 
 
 def seconds(text: str) -> float:
@@ -121,12 +130,11 @@ def seconds(text: str) -> float:
 
 
 def moment(text: str) -> datetime:
-    """An instant, of UTC unless it names an offset. Raises: ArgumentTypeError."""
+    """An instant, with its offset from UTC. Raises: ArgumentTypeError."""
     try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a time: write it like 2026-01-31T17:00:00Z") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+        return instant(text)
+    except NotAnInstant as unreadable:
+        raise ArgumentTypeError(str(unreadable)) from None
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
@@ -136,8 +144,10 @@ def _pairs(text: str) -> list[tuple[str, str]]:
 
 
 def _put(found: Stress, name: str, value: str) -> None:
-    if name in FACTORS:
-        setattr(found, name, _number(value, f"{name}=0.5"))
+    if name == "fewer_winners":
+        found.fewer_winners = _number(value, f"{name}=0.5")
+    elif name in FACTORS:
+        setattr(found, name, _factor(name, value, f"{name}=0.5"))
     elif name == "cost_per_trade" and value:
         found.cost_per_trade = value
     elif name == "worst_day" and not value:
@@ -145,6 +155,22 @@ def _put(found: Stress, name: str, value: str) -> None:
     else:
         shown = f"{name}={value}" if value else name
         raise ArgumentTypeError(f"{shown!r} is no stress: give {', '.join(STRESSES)}, {_STRESS_EXAMPLE}")
+
+
+def _factor(name: str, text: str, example: str) -> float:
+    """A factor that is one: 0 would be none to the settings."""
+    low, high = FACTOR_RANGE
+    found = _number(text, example)
+    if not low <= found <= high:
+        raise ArgumentTypeError(f"{name}={text} is out of range: give {low:g} to {high:g}, or leave it out")
+    return found
+
+
+def _whole(what: str, text: str, bounds: tuple[int, int]) -> int:
+    low, high = bounds
+    if not low <= int(text) <= high:
+        raise ArgumentTypeError(f"{text} {what} are out of range: give {low} to {high}")
+    return int(text)
 
 
 def _number(text: str, example: str) -> float:

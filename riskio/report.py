@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.panel import Panel
 from rich.table import Table
@@ -19,7 +19,7 @@ from montecarlo.v1.result_pb2 import Distribution, Estimate, SimulationResult
 from riskio import uncertainty
 from riskio.fan import fan_chart
 from riskio.numbers import money, percent, rate, seconds
-from riskio.tables import percent_interval, table, with_error
+from riskio.tables import has_open, percent_interval, table, with_error
 
 MAX_WIDTH: Final = 120
 QUANTILES: Final = ((0.05, 0.25, 0.5, 0.75, 0.95, 0.99), (0.05, 0.5, 0.95, 0.99), (0.05, 0.5, 0.95))
@@ -34,6 +34,7 @@ _MODELS: Final = {
     settings_pb2.RESAMPLING_MODEL_STUDENT_T: "Student-t distribution, fitted",
 }
 _WHAT_IF: Final = "What if, on the same random numbers; below, the difference in points, ± for 95%"
+_OPEN: Final = "open: not bounded, for too few paths reach there; more paths close it"
 _STOPPED: Final = {
     result_pb2.STOP_REASON_PRECISION: ", as precise as asked",
     result_pb2.STOP_REASON_TIME: ", when the time was spent",
@@ -61,8 +62,10 @@ def _parts(result: SimulationResult, console: Console, width: int) -> Iterator[t
         yield "Rare breaches, by importance sampling", uncertainty.rare_events(result)
     if result.scenarios:
         yield _WHAT_IF, uncertainty.scenarios(result)
-    yield f"What may be lost, {result.currency}", tails(result)
-    yield "How the paths spread, with ± the half-width of each 95% interval", distributions(result, console, width - 1)
+    lost, spread = tails(result), distributions(result, console, width - 1)
+    yield f"What may be lost, {result.currency}", lost
+    legend = [Text(_OPEN, style="dim")] if has_open(lost) or has_open(spread) else []
+    yield "How the paths spread, with ± the half-width of each 95% interval", Group(spread, *legend)
     if result.equity_fan.days:
         fan = Text("\n").join(fan_chart(result.equity_fan, width - 2))
         yield f"Balance over time, {result.currency}", fan
@@ -109,7 +112,7 @@ def phases(result: SimulationResult) -> RenderableType:
     return grid
 
 
-def tails(result: SimulationResult) -> RenderableType:
+def tails(result: SimulationResult) -> Table:
     """Value at risk and expected shortfall of the final profit and loss."""
     grid = table(("", "left"), ("loss", "right"), ("std error", "right"), ("95% interval", "right"))
     for tail in result.final_pnl.tails:
@@ -119,7 +122,7 @@ def tails(result: SimulationResult) -> RenderableType:
     return grid
 
 
-def distributions(result: SimulationResult, console: Console, width: int) -> RenderableType:
+def distributions(result: SimulationResult, console: Console, width: int) -> Table:
     """Mean and quantiles of every figure, each with the half-width of its interval below it; as many as fit."""
     wide = [_distributions(result, levels) for levels in QUANTILES]
     anywhere = console.options.update_width(10 * MAX_WIDTH)

@@ -23,6 +23,11 @@ def with_error(figure: Estimate) -> Text:
     return Text.assemble(money(figure.value), "\n", (f"±{money(half_width(figure))}", "dim"))
 
 
+def has_open(shown: Table) -> bool:
+    """Whether a figure of the table is not bounded."""
+    return any("open" in str(cell) for column in shown.columns for cell in column.cells)
+
+
 def percent_interval(figure: Estimate) -> str:
     """The interval of a probability."""
     return f"{percent(figure.ci_low)} – {percent(figure.ci_high)}"

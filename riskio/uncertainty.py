@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import Estimate, EstimationInterval, SimulationResult
-from riskio.numbers import bar, money, percent, points
+from riskio.numbers import bar, money, percent, points, rare
 from riskio.tables import half_width, percent_interval, table
 
 OUTCOMES: Final = (
@@ -109,8 +109,8 @@ def rare_events(result: SimulationResult) -> RenderableType:
         figure = each.probability
         grid.add_row(
             labels.get(each.outcome, each.outcome),
-            Text(percent(figure.value), style="bold"),
-            percent_interval(figure),
+            Text(rare(figure.value), style="bold"),
+            f"{rare(figure.ci_low)} – {rare(figure.ci_high)}",
             f"{each.relative_error:.1%}",
         )
     return grid

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
 from montecarlo.v1.result_pb2 import Warning as Caveat
-from simulator import precision
+from simulator import precision, rare
 from simulator.diagnostics import Diagnostics
 from simulator.history import History
 from simulator.planning import Plan
@@ -50,20 +50,26 @@ class Code(StrEnum):
     EXCURSIONS_MISSING = "EXCURSIONS_MISSING"
     FEW_PATHS = "FEW_PATHS"
     FEW_BREACHES = "FEW_BREACHES"
+    RARE_EVENT_UNRELIABLE = "RARE_EVENT_UNRELIABLE"
     FEW_PASSES = "FEW_PASSES"
     FEW_HISTORIES = "FEW_HISTORIES"
     PRECISION_NOT_REACHED = "PRECISION_NOT_REACHED"
 
 
-def caveats(plan: Plan, tally: Tally, diagnostics: Diagnostics) -> list[Caveat]:
-    """The warnings of a result, those of the history first."""
+def caveats(
+    plan: Plan, tally: Tally, diagnostics: Diagnostics, shown: Collection[Outcome] | None = None
+) -> list[Caveat]:
+    """The warnings of a result, those of the history first. `shown`: the breaches of which importance sampling found a
+    figure that is shown; None if it was not tried.
+    """
     return [
         *_of_size(plan.history, diagnostics),
         *_of_time(diagnostics),
         *_of_trades(plan.history),
         *_of_data(plan.history, plan.spec.rules),
         *_of_excursions(plan, diagnostics),
-        *_of_paths(plan.spec.rules, tally),
+        *_of_paths(plan.spec.rules, tally, shown or ()),
+        *(() if shown is None else _of_rare_events(plan, tally, shown)),
         *_of_effort(plan, tally),
     ]
 
@@ -156,15 +162,27 @@ def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
         )
 
 
-def _of_paths(rules: Rules, tally: Tally) -> Iterator[Caveat]:
+def _of_rare_events(plan: Plan, tally: Tally, shown: Collection[Outcome]) -> Iterator[Caveat]:
+    missed = [end for end in rare.wanted(plan, tally) if end not in shown and rare.can_be_sought(plan, end)]
+    if missed:
+        yield _caveat(
+            Code.RARE_EVENT_UNRELIABLE,
+            f"{' and '.join(end.name.lower() for end in missed)}: importance sampling found no figure that is precise "
+            "and agrees with the paths, so rare breaches are known by the interval above alone: read its upper end, "
+            "and ask for more paths if it matters.",
+        )
+
+
+def _of_paths(rules: Rules, tally: Tally, shown: Collection[Outcome]) -> Iterator[Caveat]:
     if tally.paths < MIN_PATHS:
         yield _caveat(
             Code.FEW_PATHS,
             f"Only {tally.paths} paths were simulated, so tail figures have wide or open intervals: "
             f"ask for at least {MIN_PATHS}.",
         )
-    breaches = tally.outcomes[Outcome.BREACHED_MAX_DRAWDOWN] + tally.outcomes[Outcome.BREACHED_DAILY_LOSS]
-    if (rules.max_drawdown or rules.daily_loss) and breaches < MIN_EVENTS:
+    ends = tuple(rare.possible(rules))
+    breaches = sum(tally.outcomes[end] for end in ends)
+    if breaches < MIN_EVENTS and not set(ends) <= set(shown):
         yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
     if rules.steps[-1].target_minor is not None and tally.outcomes[Outcome.PASSED] < MIN_EVENTS:
         yield _few(Code.FEW_PASSES, tally.outcomes[Outcome.PASSED], tally.paths, "passed")

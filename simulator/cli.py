@@ -16,10 +16,11 @@ from rich.progress import Progress
 
 from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import SimulationResult
-from riskio import files, report
+from riskio import files, refusals, report
 from riskio import options as asked
 from riskio.files import InvalidFile
 from simulator import codec, compile_cache, crew, engine, result
+from simulator.checks import MOST_VIOLATIONS
 from simulator.errors import InvalidInput
 
 BAD_INPUT: Final = 2
@@ -42,8 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         simulate(options)
     except InvalidInput as invalid:
-        for each in invalid.violations:
-            print(f"mcsim: {each.field}: {each.description}", file=sys.stderr)
+        tell(invalid, options.trades)
         return BAD_INPUT
     except InvalidFile as invalid:
         print(f"mcsim: {invalid}", file=sys.stderr)
@@ -52,6 +52,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mcsim: {unreadable.filename}: {unreadable.strerror}", file=sys.stderr)
         return BAD_INPUT
     return 0
+
+
+def tell(invalid: InvalidInput, trades: Path) -> None:
+    """Prints what is wrong, on a line each, those of trades with their line in the file."""
+    for line in refusals.told([(each.field, each.description) for each in invalid.violations], trades):
+        print(f"mcsim: {line}", file=sys.stderr)
+    if len(invalid.violations) >= MOST_VIOLATIONS:
+        print(f"mcsim: only the first {MOST_VIOLATIONS} bad fields are told", file=sys.stderr)
 
 
 def simulate(options: argparse.Namespace) -> None:
@@ -102,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
     command = top.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "simulate", help="simulate one account from files", epilog=EXAMPLE
     )
-    command.add_argument("--trades", type=Path, required=True, help="CSV with the columns closed_at and pnl")
+    command.add_argument("--trades", type=Path, required=True, help=files.COLUMNS)
     command.add_argument("--rules", type=Path, required=True, help="YAML or JSON: the account's rules, and its state")
     _add_settings(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")

@@ -102,6 +102,8 @@ def _trade(checks: Checks, field: str, trade: trade_pb2.Trade, digits: int) -> T
         checks.bad(f"{field}.mae", f"{trade.mae} has the wrong sign: it is <= 0 by definition")
     if mfe is not None and mfe < 0:
         checks.bad(f"{field}.mfe", f"{trade.mfe} has the wrong sign: it is >= 0 by definition")
+    if trade.HasField("opened_at") and trade.HasField("closed_at") and _later(trade.opened_at, trade.closed_at):
+        checks.bad(f"{field}.opened_at", "is later than closed_at: check both, and their time zones")
     for name in ("commission", "quantity"):
         if text := getattr(trade, name):
             checks.number(f"{field}.{name}", text)
@@ -129,9 +131,8 @@ def _check_present(checks: Checks, message: engine_pb2.SimulateInput) -> None:
     """No trade was closed after the present, where that is given."""
     if not message.settings.HasField("as_of"):
         return
-    present = _instant(message.settings.as_of)
     for index, trade in enumerate(message.trades):
-        if _instant(trade.closed_at) > present:
+        if _later(trade.closed_at, message.settings.as_of):
             checks.bad(
                 f"trades[{index}].closed_at",
                 "is later than settings.as_of, the present: check its time zone, leave the trade out, or give a later"
@@ -139,5 +140,5 @@ def _check_present(checks: Checks, message: engine_pb2.SimulateInput) -> None:
             )
 
 
-def _instant(time: Timestamp) -> tuple[int, int]:
-    return time.seconds, time.nanos
+def _later(time: Timestamp, other: Timestamp) -> bool:
+    return (time.seconds, time.nanos) > (other.seconds, other.nanos)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from itertools import accumulate, pairwise
 from typing import Final
 
-from simulator import rare, scenarios
+from simulator import rare_event, scenarios
 from simulator.estimation_risk import Histories
-from simulator.rare import RareEvent
+from simulator.rare_event import RareEvent
 from simulator.scenarios import Paired
 from simulator.tally import Tally
 
@@ -37,7 +37,7 @@ class Found:
             tally=Tally.merge(self.tally, other.tally),
             pairs=scenarios.merge(self.pairs, other.pairs),
             histories=self.histories | other.histories,
-            rare=rare.merge(self.rare, other.rare),
+            rare=rare_event.merge(self.rare, other.rare),
         )
 
     def without_fan(self) -> Found:
@@ -51,7 +51,7 @@ class Found:
     def to_bytes(self) -> bytes:
         """The canonical serial form: equal findings give equal bytes."""
         pairs = b"".join(pair.to_bytes() for pair in self.pairs)
-        parts = (self.tally.to_bytes(), pairs, self.histories.to_bytes(), rare.to_bytes(self.rare))
+        parts = (self.tally.to_bytes(), pairs, self.histories.to_bytes(), rare_event.to_bytes(self.rare))
         return _MAGIC + _LENGTHS.pack(*map(len, parts)) + b"".join(parts)
 
     @staticmethod
@@ -75,5 +75,5 @@ class Found:
                 Paired.from_bytes(pairs[at : at + scenarios.SIZE]) for at in range(0, len(pairs), scenarios.SIZE)
             ),
             histories=Histories.from_bytes(histories),
-            rare=rare.from_bytes(events),
+            rare=rare_event.from_bytes(events),
         )

@@ -10,6 +10,7 @@ excess of its values over the bin's edge nearest to zero, so the mean of a bin i
 from __future__ import annotations
 
 import struct
+import threading
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -208,8 +209,10 @@ def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, f
 def _of_wide(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer]) -> Histogram:
     """Values whose float64 totals are exact."""
     low = int(keys.min())
-    places = np.subtract(keys, low, dtype=np.int64)
-    dense, totals = np.bincount(places), np.bincount(places, weights=values)
+    places, weights = _scratch.of(values.size)
+    np.subtract(keys, low, out=places, dtype=np.int64)
+    np.copyto(weights, values)
+    dense, totals = np.bincount(places), np.bincount(places, weights=weights)
     bins = np.flatnonzero(dense)
     found, counts = bins.astype(np.int64) + low, dense[bins].astype(np.int64)
     return Histogram(keys=found, counts=counts, excess=totals[bins].astype(np.int64) - edges_of(found) * counts)
@@ -250,6 +253,20 @@ def _parse(data: bytes) -> Histogram:
     return Histogram(keys=keys, counts=columns[1], excess=np.sign(keys) * columns[2])
 
 
+class _Scratch(threading.local):
+    """Room for the values of a batch, one a thread: a fresh array of some megabytes costs more than to fill it."""
+
+    def __init__(self) -> None:
+        self._places, self._weights = np.empty(0, np.int64), np.empty(0, np.float64)
+
+    def of(self, size: int) -> tuple[Int64s, Float64s]:
+        """Two arrays of this size, with anything in them; the thread's next call may write over them."""
+        if self._places.size < size:
+            self._places, self._weights = np.empty(size, np.int64), np.empty(size, np.float64)
+        return self._places[:size], self._weights[:size]
+
+
+_scratch: Final = _Scratch()
 _EMPTY: Final = Histogram(
     keys=np.zeros(0, dtype=np.int64), counts=np.zeros(0, dtype=np.int64), excess=np.zeros(0, dtype=np.int64)
 )

@@ -70,7 +70,7 @@ def tables(plan: Plan) -> Tables:
 
 
 def _tilt(plan: Plan, size: int) -> Tilt | None:
-    found = None if plan.weighting is None else rare.scores(plan)
+    found = None if plan.weighting is None else rare.scores(plan, by_low=plan.weighting.by_low)
     if found is None or plan.weighting is None:
         return None
     table = tilting.alias(found, plan.weighting.strength)
@@ -81,6 +81,8 @@ def _tilt(plan: Plan, size: int) -> Tilt | None:
         ratio=ratio,
         stride=_int32(rare.stride(plan)),
         starts=_int32(plan.weighting.starts),
+        at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
+        ways=_int32(tilting.WAYS * plan.weighting.starts),
     )
 
 

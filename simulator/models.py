@@ -29,8 +29,8 @@ worst_day      Day 1 + the upper half of w x (horizon days), w being the second 
                fitted trade then loses beyond REACH is cut.
 
 Importance sampling weights the draws (`simulator.tilting`): index i stays where the trade's second word is below the
-i-th cut, else it becomes the i-th other. When a path's weights begin to count is the upper half of u x (moments), u the
-first word of the pair before the one that says where a path starts. It and `fewer_winners` do not go together.
+i-th cut, else it becomes the i-th other. When a path's weights begin to count, if ever, is the upper half of u x ways,
+u the first word of the pair before the one that says where a path starts. It and `fewer_winners` do not go together.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def begin(
 
 
 def _odds(tilt: Tilt, word: jax.Array) -> Odds:
-    return odds.begin(tilt, multiply_high(word, tilt.starts.astype(jnp.uint32))[0].astype(jnp.int32))
+    return odds.begin(tilt, multiply_high(word, tilt.ways.astype(jnp.uint32))[0].astype(jnp.int32))
 
 
 def next_trade(

@@ -38,6 +38,8 @@ def parse_decimal(text: str) -> Decimal:
 
     Raises: NotAnAmount.
     """
+    if not text:
+        raise NotAnAmount("is missing: give a decimal number, and write it like 1250.50")
     if not _DECIMAL.fullmatch(text):
         raise NotAnAmount(f"{text[:40]!r} is not a decimal number: write it like 1250.50")
     return Decimal(text)

@@ -5,15 +5,19 @@ Compiled in only for the runs of `simulator.rare`.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+NEVER: Final = 2**31 - 1
+"""Trades before the weights of a path begin to count that never do: no path has so many."""
+
 
 class Tilt(NamedTuple):
     """The alias table of the weighted draws, uint32[draws], uint32[draws], float64[draws], padded; and when the weights
-    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments.
+    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
+    go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
     """
 
     cut: jax.Array
@@ -21,6 +25,8 @@ class Tilt(NamedTuple):
     ratio: jax.Array
     stride: jax.Array
     starts: jax.Array
+    at_a_start: jax.Array
+    ways: jax.Array
 
 
 class Odds(NamedTuple):
@@ -34,8 +40,10 @@ class Odds(NamedTuple):
 
 
 def begin(tilt: Tilt, number: jax.Array) -> Odds:
-    """Before the first trade; `number` int32[paths] is the moment of each path, uniform below `starts`."""
-    return Odds(step=jnp.int32(0), begins=number * tilt.stride, total=jnp.zeros(number.shape, jnp.float64))
+    """Before the first trade; `number` int32[paths] is the way of each path, uniform below `ways`."""
+    moment = number // tilt.at_a_start
+    begins = jnp.where(moment < tilt.starts, moment * tilt.stride, jnp.int32(NEVER))
+    return Odds(step=jnp.int32(0), begins=begins, total=jnp.zeros(number.shape, jnp.float64))
 
 
 def weighted(tilt: Tilt, odds: Odds, index: jax.Array, word: jax.Array) -> jax.Array:

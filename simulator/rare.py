@@ -1,9 +1,13 @@
 """Breaches too rare for plain sampling: their probability by importance sampling, unbiased and with its relative error.
 
 Draws are weighted by `simulator.tilting`. Each path carries W, its likelihood ratio; the estimate of P(breach) over N
-paths is the mean of W over those that breach and 0 over the others, its standard error s/√N. How strongly to tilt is
-chosen by pilots on random numbers of their own, so the choice does not bias the estimate: the strength and number of
-starts with the least relative variance among those that breached often enough to judge.
+paths is the mean of W over those that breach and 0 over the others, its standard error s/√N. How to tilt is chosen by
+pilots on random numbers of their own, so the choice does not bias the estimate: the weighting with the least relative
+variance among those that breached often enough to judge, and found no less than the others did.
+
+A tilt that misses a way to breach yields too low a figure with too small an error. So a share of the paths is plain,
+and there is a figure only if it is precise (UNRELIABLE) and no single path makes up much of it (LARGEST_SHARE). Whether
+the plain paths of the simulation contradict it is asked when it is shown (`simulator.rare_event`).
 
 Nothing is random but the draws: same plan, same figures. The weights are doubles, so figures agree between kinds of
 device to about 1e-9, not to the bit.
@@ -12,8 +16,7 @@ device to about 1e-9, not to the bit.
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -21,8 +24,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator import tilting
-from simulator.estimate import Estimate, Z, probability
+from simulator.estimate import probability
 from simulator.planning import Plan
+from simulator.rare_event import RareEvent
 from simulator.rng import path_key
 from simulator.spec import Rules
 from simulator.tally import Finished, Outcome, Tally
@@ -37,7 +41,7 @@ RARE: Final = 1e-3
 BLOCK_PATHS: Final = 4_096
 """Paths of a pilot, and of each block of the main run: one shape, and so one compilation."""
 
-MOST_BLOCKS: Final = 64
+MOST_BLOCKS: Final = 96
 """Blocks of the main run at most."""
 
 ENOUGH: Final = 0.01
@@ -46,46 +50,31 @@ ENOUGH: Final = 0.01
 LEAST_HITS: Final = 30
 """A pilot with fewer breaches says too little."""
 
-_ENTRY: Final = struct.Struct("<Bddqdq")
+UNRELIABLE: Final = 0.1
+"""A relative standard error from which on a figure is not shown: so few paths make it up that the error is a guess."""
+
+MOST_STARTS: Final = 256
+"""Moments at which a tilt may begin, at most."""
+
+LARGEST_SHARE: Final = 0.05
+"""The most of a figure that one path may make up."""
+
+BELOW_OTHERS: Final = 3.0
+"""A pilot that found less than all of them together by so many standard errors misses a way to breach."""
+
 _PILOT: Final = 0x52415245
 _MAIN: Final = _PILOT + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RareEvent:
-    """The probability of one kind of breach. `weighting`: θ per minor unit, and how many starts."""
-
-    outcome: Outcome
-    probability: float
-    std_error: float
-    paths: int
-    weighting: Weighting
-
-    @property
-    def relative_error(self) -> float:
-        """Standard error over value."""
-        return self.std_error / self.probability
-
-    @property
-    def estimate(self) -> Estimate:
-        """With a 95% interval on the scale of the logarithm, where products of weights are nearly normal."""
-        stretch = math.exp(Z * self.relative_error)
-        return Estimate(
-            value=self.probability,
-            std_error=self.std_error,
-            ci_low=self.probability / stretch,
-            ci_high=min(1.0, self.probability * stretch),
-        )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Weights:
-    """Sums over paths of W and W² where they breached, by `Outcome`, and how many did."""
+    """Sums over paths of W and W² where they breached, by `Outcome`, how many did, and the largest W."""
 
     paths: int = 0
     hits: tuple[int, ...] = (0,) * len(Outcome)
     total: tuple[float, ...] = (0.0,) * len(Outcome)
     squares: tuple[float, ...] = (0.0,) * len(Outcome)
+    largest: tuple[float, ...] = (0.0,) * len(Outcome)
 
     @staticmethod
     def of(plan: Plan, finished: Finished) -> _Weights:
@@ -96,6 +85,7 @@ class _Weights:
             hits=tuple(each.size for each in of_each),
             total=tuple(math.fsum(each) for each in of_each),
             squares=tuple(math.fsum(each * each) for each in of_each),
+            largest=tuple(float(each.max(initial=0.0)) for each in of_each),
         )
 
     def __add__(self, other: _Weights) -> _Weights:
@@ -104,6 +94,7 @@ class _Weights:
             hits=tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
             total=tuple(a + b for a, b in zip(self.total, other.total, strict=True)),
             squares=tuple(a + b for a, b in zip(self.squares, other.squares, strict=True)),
+            largest=tuple(max(pair) for pair in zip(self.largest, other.largest, strict=True)),
         )
 
     def relative_variance(self, outcome: Outcome) -> float:
@@ -113,8 +104,23 @@ class _Weights:
         mean = self.total[outcome] / self.paths
         return max(self.squares[outcome] / self.paths / mean**2 - 1, 0.0)
 
+    def mean(self, outcome: Outcome) -> float:
+        """The estimate."""
+        return self.total[outcome] / self.paths
+
+    def mean_variance(self, outcome: Outcome) -> float:
+        """The variance of the estimate."""
+        return max(self.squares[outcome] / self.paths - self.mean(outcome) ** 2, 0.0) / self.paths
+
+    def reliable(self, outcome: Outcome) -> bool:
+        """Whether it is precise, and of many paths."""
+        return (
+            self.relative_variance(outcome) < UNRELIABLE**2 * (self.paths - 1)
+            and self.largest[outcome] <= LARGEST_SHARE * self.total[outcome]
+        )
+
     def event(self, outcome: Outcome, weighting: Weighting) -> RareEvent:
-        mean = self.total[outcome] / self.paths
+        mean = self.mean(outcome)
         return RareEvent(
             outcome=outcome,
             probability=mean,
@@ -132,7 +138,12 @@ def wanted(plan: Plan, tally: Tally) -> tuple[Outcome, ...]:
     settings, stress = plan.spec.settings, plan.spec.settings.stress
     if not settings.rare_events or stress.fewer_winners or stress.worst_day or scores(plan) is None:
         return ()
-    return tuple(end for end in _possible(plan.spec.rules) if _is_rare(tally.outcomes[end], tally.paths))
+    return tuple(end for end in possible(plan.spec.rules) if _is_rare(tally.outcomes[end], tally.paths))
+
+
+def can_be_sought(plan: Plan, outcome: Outcome) -> bool:
+    """Whether there is any weighting to try: not where no draw is lower than others."""
+    return next(_weightings(plan, outcome), None) is not None
 
 
 def _is_rare(breaches: int, paths: int) -> bool:
@@ -144,36 +155,24 @@ def estimate(plan: Plan, outcomes: Iterable[Outcome], finish: Callable[[Plan, in
 
     `finish` runs one block of a plan: `simulator.engine.finished`.
     """
-    looked_for, found = tuple(outcomes), []
-    weightings = _weightings(plan) if looked_for else ()
-    tried = {weighting: _run(plan, weighting, _PILOT, 0, finish) for weighting in weightings}
-    for outcome in looked_for:
-        variance = {each: pilot.relative_variance(outcome) for each, pilot in tried.items()}
-        best = min(variance, key=variance.__getitem__, default=None)
-        if best is None or not math.isfinite(variance[best]):
-            continue
-        found.append(_precise(plan, best, outcome, finish))
-    return tuple(found)
-
-
-def tells_more(event: RareEvent, plain: Tally) -> bool:
-    """Whether it is more precise than the plain paths are."""
-    hits = plain.outcomes[event.outcome]
-    return hits == 0 or event.relative_error < math.sqrt((1 - hits / plain.paths) / hits)
+    return tuple(event for event in (_estimate(plan, outcome, finish) for outcome in outcomes) if event is not None)
 
 
 def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
-    """The likelihood ratio of each path of a tilted plan: K / (Σ over the moments it has passed + those to come).
+    """The likelihood ratio of each path of a tilted plan: 1 / ((1 - q) (Σ over the moments) / K + q).
 
     K moments, each as likely to be the one at which the tilt began; the sum is over the odds, tilted to plain, of the
-    draws from each moment on. A moment that the path did not live to see has odds of 1.
+    draws from each moment on. A moment that the path did not live to see has odds of 1, as have the paths that are
+    plain, a share q of all.
     """
     weighting = plan.weighting
     if weighting is None or finished.odds is None:
         raise ValueError("These paths were not tilted: give a plan with a weighting.")
     steps = finished.trades if finished.skipped is None else finished.trades + finished.skipped
     passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
-    return np.asarray(weighting.starts / (finished.odds + (weighting.starts - passed)), dtype=np.float64)
+    mean_odds = (finished.odds + (weighting.starts - passed)) / weighting.starts
+    plain = tilting.PLAIN_WAYS / tilting.WAYS
+    return np.asarray(1 / ((1 - plain) * mean_odds + plain), dtype=np.float64)
 
 
 def stride(plan: Plan) -> int:
@@ -182,49 +181,31 @@ def stride(plan: Plan) -> int:
     return max(1, int(_steps(plan) / starts))
 
 
-def merge(a: Iterable[RareEvent], b: Iterable[RareEvent]) -> tuple[RareEvent, ...]:
-    """The events of both, in the order of `Outcome`; one that is in both is the same in both."""
-    events = {each.outcome: each for each in (*a, *b)}
-    return tuple(events[outcome] for outcome in sorted(events))
-
-
-def to_bytes(events: Iterable[RareEvent]) -> bytes:
-    """The serial form."""
-    return b"".join(
-        _ENTRY.pack(
-            each.outcome, each.probability, each.std_error, each.paths, each.weighting.strength, each.weighting.starts
-        )
-        for each in events
-    )
-
-
-def from_bytes(data: bytes) -> tuple[RareEvent, ...]:
-    """What `to_bytes` gave.
-
-    Raises: ValueError for anything else.
-    """
-    if len(data) % _ENTRY.size:
-        raise ValueError("Serialised rare events are cut short: start again without the checkpoint.")
-    return tuple(
-        RareEvent(
-            outcome=Outcome(outcome),
-            probability=probability,
-            std_error=std_error,
-            paths=paths,
-            weighting=Weighting(strength=strength, starts=starts),
-        )
-        for outcome, probability, std_error, paths, strength, starts in _ENTRY.iter_unpack(data)
-    )
-
-
-def _precise(plan: Plan, weighting: Weighting, outcome: Outcome, finish: Callable[[Plan, int], Finished]) -> RareEvent:
-    """Blocks in order until the error is small enough."""
+def _estimate(plan: Plan, outcome: Outcome, finish: Callable[[Plan, int], Finished]) -> RareEvent | None:
+    """One breach; None if no reliable figure was found."""
+    pilots = {each: _run(plan, each, _PILOT, 0, finish) for each in _weightings(plan, outcome)}
+    best = _best(pilots, outcome)
+    if best is None:
+        return None
     total = _Weights()
     for block in range(MOST_BLOCKS):
-        total += _run(plan, weighting, _MAIN, block, finish)
+        total += _run(plan, best, _MAIN, block, finish)
         if total.relative_variance(outcome) <= ENOUGH**2 * (total.paths - 1):
             break
-    return total.event(outcome, weighting)
+    return total.event(outcome, best) if total.reliable(outcome) else None
+
+
+def _best(pilots: Mapping[Weighting, _Weights], outcome: Outcome) -> Weighting | None:
+    """The weighting with the least relative variance, of those that do not find less than all together."""
+    together = math.fsum(each.mean(outcome) for each in pilots.values()) / max(len(pilots), 1)
+    spread = math.fsum(each.mean_variance(outcome) for each in pilots.values()) / max(len(pilots), 1) ** 2
+    variance = {
+        weighting: each.relative_variance(outcome)
+        for weighting, each in pilots.items()
+        if together - each.mean(outcome) <= BELOW_OTHERS * math.sqrt(spread + each.mean_variance(outcome))
+    }
+    best = min(variance, key=variance.__getitem__, default=None)
+    return best if best is not None and math.isfinite(variance[best]) else None
 
 
 def _run(
@@ -242,31 +223,39 @@ def _run(
     return _Weights.of(tilted, finish(tilted, block))
 
 
-def _weightings(plan: Plan) -> Iterator[Weighting]:
-    found, rules = scores(plan), plan.spec.rules
-    if found is None:
+def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
+    """What pilots try: for the floor of a day, the draws of a day, and a moment to begin on each day."""
+    found, low = scores(plan), scores(plan, by_low=True)
+    if found is None or low is None:
         return
-    draws = _steps(plan) * len(found) / plan.history.trades / max(plan.block_length, 1.0)
-    for distance in _distances(plan, rules):
-        yield from tilting.candidates(found, distance=distance, draws=draws)
+    daily = outcome is Outcome.BREACHED_DAILY_LOSS
+    trades = _per_day(plan) if daily else _steps(plan)
+    draws = max(1.0, trades * len(found) / plan.history.trades / max(plan.block_length, 1.0))
+    starts = (tilting.STARTS[-1], min(plan.horizon_days, MOST_STARTS)) if daily else tilting.STARTS
+    for distance in _distances(plan, outcome):
+        yield from tilting.candidates(found, distance=distance, draws=draws, starts=starts)
+        if (low < np.minimum(found, 0.0)).any():
+            yield from tilting.candidates(low, distance=distance, draws=1.0, starts=starts, by_low=True)
 
 
-def _distances(plan: Plan, rules: Rules) -> Iterator[float]:
-    """How far each floor is, in minor units."""
-    floor = plan.spec.present_floor_minor
-    if floor is not None:
+def _distances(plan: Plan, outcome: Outcome) -> Iterator[float]:
+    """How far the floor of this breach is, in minor units."""
+    floor, daily = plan.spec.present_floor_minor, plan.spec.rules.daily_loss
+    if outcome is Outcome.BREACHED_MAX_DRAWDOWN and floor is not None:
         yield max(1.0, plan.spec.account.balance_minor - floor)
-    elif rules.daily_loss is not None:
-        share = (rules.daily_loss.anchor_share_ppm or 0) / 1_000_000
-        yield max(1.0, rules.daily_loss.limit_minor or share * plan.spec.account.balance_minor)
+    if outcome is Outcome.BREACHED_DAILY_LOSS and daily is not None:
+        share = (daily.anchor_share_ppm or 0) / 1_000_000
+        yield max(1.0, daily.limit_minor or share * plan.spec.account.balance_minor)
 
 
-def scores(plan: Plan) -> npt.NDArray[np.float64] | None:
-    """What comes with each draw of the plan, as of `simulator.tilting.scores`."""
-    return tilting.scores(plan.model, plan.source.history, plan.block_length)
+def scores(plan: Plan, *, by_low: bool = False) -> npt.NDArray[np.float64] | None:
+    """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
+    measure = tilting.lows if by_low else tilting.scores
+    return measure(plan.model, plan.source.history, plan.block_length)
 
 
-def _possible(rules: Rules) -> Iterator[Outcome]:
+def possible(rules: Rules) -> Iterator[Outcome]:
+    """The breaches that end a path."""
     if rules.max_drawdown is not None:
         yield Outcome.BREACHED_MAX_DRAWDOWN
     if rules.daily_loss is not None and rules.daily_loss.action.value == "fail":
@@ -275,8 +264,11 @@ def _possible(rules: Rules) -> Iterator[Outcome]:
 
 def _steps(plan: Plan) -> float:
     """Trades of a path that lives to the horizon, on average."""
-    per_day = plan.spec.settings.trades_per_day or plan.history.trades / plan.history.days
-    return plan.horizon_days * per_day
+    return plan.horizon_days * _per_day(plan)
+
+
+def _per_day(plan: Plan) -> float:
+    return plan.spec.settings.trades_per_day or plan.history.trades / plan.history.days
 
 
 def _seed(seed: int, purpose: int) -> int:

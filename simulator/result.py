@@ -20,6 +20,7 @@ from simulator.found import Found
 from simulator.histogram import Histogram
 from simulator.history import History
 from simulator.planning import Plan
+from simulator.rare_event import tells_more
 from simulator.result_uncertainty import message as _message
 from simulator.spec import DailyAction, Model
 from simulator.tally import Tally
@@ -52,10 +53,12 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
 
     Raises: ValueError if there is no path.
     """
-    found = Found(tally=found) if isinstance(found, Tally) else found
+    sought = not isinstance(found, Tally)
+    found = found if isinstance(found, Found) else Found(tally=found)
     rules, tally, seen = plan.spec.rules, found.tally, diagnose(plan)
     minor = float(10**rules.minor_digits)
     days = Support(low=1, high=plan.horizon_days)
+    shown = tuple(event for event in found.rare if tells_more(event, tally))
     result = result_pb2.SimulationResult(
         outcomes=beyond.outcomes(rules, lambda end: estimate.probability(tally.outcomes[end], tally.paths)),
         final_pnl=distribution(tally.final_pnl, unit=minor, confidences=CONFIDENCES),
@@ -72,7 +75,7 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
         horizon_days=plan.horizon_days,
         currency=rules.currency,
         history=history_summary(plan.history, unit=minor),
-        warnings=caveats(plan, tally, seen),
+        warnings=caveats(plan, tally, seen, [event.outcome for event in shown] if sought else None),
         engine_version=ENGINE_VERSION,
         input_digest=plan.input_digest,
         elapsed_s=elapsed_s,
@@ -81,7 +84,7 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
             for each, pair in zip(plan.spec.settings.scenarios, found.pairs, strict=False)
         ],
         estimation_risk=beyond.estimation_risk(plan, found.histories),
-        rare_events=beyond.rare_events(found, minor),
+        rare_events=beyond.rare_events(shown, minor),
         diagnostics=beyond.diagnostics(seen),
         stop_reason=beyond.stop_reason(plan, tally),
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from montecarlo.v1 import result_pb2
-from simulator import estimate, precision, rare
+from simulator import estimate, precision
 from simulator.diagnostics import Diagnostics
 from simulator.estimate import Estimate
 from simulator.estimation_risk import Histories, interval
-from simulator.found import Found
 from simulator.planning import Plan
+from simulator.rare_event import RareEvent
 from simulator.scenarios import Paired
 from simulator.spec import DailyAction, Rules
 from simulator.tally import Outcome, Tally
@@ -73,17 +73,16 @@ def estimation_risk(plan: Plan, histories: Histories) -> result_pb2.EstimationRi
     )
 
 
-def rare_events(found: Found, unit: float) -> Iterator[result_pb2.RareEventEstimate]:
-    """Breaches by importance sampling, where that tells more than the paths; the tilt is per `unit` of money."""
-    for event in found.rare:
-        if rare.tells_more(event, found.tally):
-            yield result_pb2.RareEventEstimate(
-                outcome=event.outcome.name.lower(),
-                probability=message(event.estimate),
-                relative_error=event.relative_error,
-                paths=event.paths,
-                tilt=-event.weighting.strength * unit,
-            )
+def rare_events(shown: Iterable[RareEvent], unit: float) -> Iterator[result_pb2.RareEventEstimate]:
+    """Breaches by importance sampling; the tilt is per `unit` of money."""
+    for event in shown:
+        yield result_pb2.RareEventEstimate(
+            outcome=event.outcome.name.lower(),
+            probability=message(event.estimate),
+            relative_error=event.relative_error,
+            paths=event.paths,
+            tilt=-event.weighting.strength * unit,
+        )
 
 
 def diagnostics(found: Diagnostics) -> result_pb2.Diagnostics:

@@ -4,8 +4,12 @@ A draw of the history (a trade, a block, a day) whose P&L is s gets a weight pro
 Drawn from the tilted weights, paths fall, and each carries the likelihood ratio that makes its estimate unbiased
 (Siegmund 1976; Asmussen & Glynn 2007, ch. VI). A fall may begin at any time, above all below a floor that trails: so a
 path draws as it always does until one of `starts` moments, evenly spaced and each as likely, and tilted from then on.
-Its weight is the ratio to the mixture over all the moments at which it might have begun (Owen & Zhou 2000, so that no
-weight is beyond `starts` times that of a path that never tilts).
+One path in WAYS / PLAIN_WAYS is never tilted at all. A path's weight is the ratio to the mixture over all the moments
+at which it might have begun, never included: a defensive mixture (Hesterberg 1995; Owen & Zhou 2000), so no weight is
+beyond WAYS / PLAIN_WAYS, and a breach that plain paths see is seen here too.
+
+What a draw is scored by is what decides which draws become frequent: its P&L, for falls that many draws make, or the
+lowest point that equity reaches within it, for a breach within one draw that may end with a gain.
 
 θ is near the larger of two: the root of E exp(-θ s) = 1, which is best for a floor that stands still and a horizon that
 never comes (Siegmund 1976), and what makes the mean path reach the floor at the horizon. Pilots choose the multiple.
@@ -13,7 +17,7 @@ never comes (Siegmund 1976), and what makes the mean path reach the floor at the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +37,10 @@ FACTORS: Final = (0.7, 1.0, 1.4)
 STARTS: Final = (1, 8)
 """Numbers of moments at which a tilt may begin that pilots try; 1 is the start of the path alone."""
 
+WAYS: Final = 5
+PLAIN_WAYS: Final = 1
+"""Of so many ways that lead to each moment, these lead to none instead: their paths are plain."""
+
 _STEEPEST: Final = 50.0
 """The largest exponent of a weight: a steeper tilt would leave one draw alone."""
 
@@ -41,10 +49,13 @@ _HALVINGS: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighting:
-    """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin."""
+    """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin. by_low: what counts of
+    a draw is the lowest point within it, not its P&L.
+    """
 
     strength: float
     starts: int
+    by_low: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -76,17 +87,39 @@ def scores(model: Model, history: History, block_length: float) -> Float64s | No
             return None
 
 
-def candidates(found: Float64s, *, distance: float, draws: float) -> Iterator[Weighting]:
-    """What pilots try: for a floor `distance` minor units away, and paths of about so many draws.
-
-    Nothing if no draw loses, or none gains: no weighting helps there.
+def lows(model: Model, history: History, block_length: float) -> Float64s | None:
+    """The lowest point within each draw, in minor units, MAE included where it is known: of a trade, of the trades of a
+    block on average, of a day; None if no bootstrap.
     """
-    if found.min() >= 0 or found.max() <= 0:
+    pnl = history.pnl_minor.astype(np.float64)
+    worst = pnl if history.mae_minor is None else np.minimum(pnl, history.mae_minor)
+    match model:
+        case Model.IID:
+            return worst
+        case Model.DAY:
+            ends = np.append(history.day_start[1:], pnl.size)
+            return np.array([_lowest(pnl[a:b], worst[a:b]) for a, b in zip(history.day_start, ends, strict=True)])
+        case Model.STATIONARY | Model.CIRCULAR:
+            length = min(max(1, round(block_length)), pnl.size)
+            doubled = [np.concatenate([each, each]) for each in (pnl, worst)]
+            return np.array([_lowest(*(each[i : i + length] for each in doubled)) for i in range(pnl.size)])
+        case _:
+            return None
+
+
+def candidates(
+    found: Float64s, *, distance: float, draws: float, starts: Sequence[int] = STARTS, by_low: bool = False
+) -> Iterator[Weighting]:
+    """What pilots try: for a floor `distance` minor units away, met within about so many draws.
+
+    Nothing if no draw is below 0, if all are alike or, as P&L, below 0: no weighting helps there.
+    """
+    if found.min() >= 0 or found.min() == found.max() or (found.max() <= 0 and not by_low):
         return
     middle = max(_root(found), _reaching(found, distance / max(draws, 1.0)))
     for strength in sorted({_capped(found, middle * factor) for factor in FACTORS}):
-        for starts in STARTS:
-            yield Weighting(strength=strength, starts=starts)
+        for moments in starts:
+            yield Weighting(strength=strength, starts=moments, by_low=by_low)
 
 
 def alias(found: Float64s, strength: float) -> Alias:
@@ -146,6 +179,11 @@ def _tilted_mean(found: Float64s, strength: float) -> float:
     exponent = -strength * found
     weight = np.exp(exponent - exponent.max())
     return float(weight @ found / weight.sum())
+
+
+def _lowest(pnl: Float64s, worst: Float64s) -> float:
+    """The lowest point of trades in their order."""
+    return float(np.min(np.cumsum(pnl) - pnl + worst))
 
 
 def _discounted(pnl: Float64s, stays: float) -> Float64s:

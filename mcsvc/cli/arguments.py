@@ -7,6 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
 from riskio import options
+from riskio.trades_csv import COLUMNS
 
 SAMPLE_ASSESSMENT = "asm-lucky-001"
 SAMPLE_FUNDED_ACCOUNT = "acc-trend-001"
@@ -34,7 +35,7 @@ def trigger(parser: ArgumentParser) -> None:
     subject = parser.add_argument_group("what is simulated: one of")
     subject.add_argument("--assessment", metavar="ID", help="an assessment in the Core Service")
     subject.add_argument("--funded-account", metavar="ID", help="a funded account in the Core Service")
-    subject.add_argument("--trades", type=Path, metavar="CSV", help="trades in a file, with --rules")
+    subject.add_argument("--trades", type=Path, metavar="CSV", help=f"trades in a file, with --rules: {COLUMNS}")
     subject.add_argument("--rules", type=Path, metavar="YAML", help="account rules in a file, with --trades")
     settings = parser.add_argument_group("how; what is left out is the server's choice")
     settings.add_argument("--paths", type=whole_number, default=0, help="simulated futures")

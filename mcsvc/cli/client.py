@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import cast
 
 import grpc
@@ -12,29 +13,33 @@ from grpc_status import rpc_status
 
 from mcsvc.cli.running import FAILURE, USAGE, CliError
 from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
+from riskio import refusals
 
 TIMEOUT_S = 30.0
 _USAGE_CODES = {grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.ALREADY_EXISTS}
 
 
 @contextmanager
-def service(server: str) -> Iterator[SimulationServiceStub]:
-    """A stub of the service at `host:port`. Raises CliError for whatever the calls in the block meet."""
+def service(server: str, trades: Path | None = None) -> Iterator[SimulationServiceStub]:
+    """A stub of the service at `host:port`. Raises CliError for whatever the calls in the block meet.
+
+    `trades` is the file that holds the trades sent, so that a bad one is told by its line.
+    """
     with grpc.insecure_channel(server) as channel:
         try:
             yield SimulationServiceStub(channel)
         except grpc.RpcError as error:
-            raise refusal(error, server) from None
+            raise refusal(error, server, trades) from None
 
 
-def refusal(error: grpc.RpcError, server: str) -> CliError:
+def refusal(error: grpc.RpcError, server: str, trades: Path | None = None) -> CliError:
     """What the server refused and why; what to do where it cannot be reached."""
     code = code_of(error)
     if code is grpc.StatusCode.UNAVAILABLE:
         return CliError(f"No service answers at {server}. Start one with `make serve`, or name it with --server.")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CliError(f"The service at {server} did not answer within {TIMEOUT_S:.0f} s. Try again.")
-    lines = _violations(error) or [cast("grpc.Call", error).details() or str(error)]
+    lines = refusals.told(_violations(error), trades) or [cast("grpc.Call", error).details() or str(error)]
     return CliError("\n       ".join(lines), exit_code=USAGE if code in _USAGE_CODES else FAILURE)
 
 
@@ -44,12 +49,12 @@ def code_of(error: grpc.RpcError) -> grpc.StatusCode:
     return code
 
 
-def _violations(error: grpc.RpcError) -> list[str]:
-    """One line for each bad field that the status names."""
+def _violations(error: grpc.RpcError) -> list[tuple[str, str]]:
+    """The bad fields that the status names, and what is wrong with each."""
     status = rpc_status.from_call(error)
-    lines: list[str] = []
+    found: list[tuple[str, str]] = []
     for detail in status.details if status else ():
         bad = error_details_pb2.BadRequest()
         if detail.Unpack(bad):
-            lines += [f"{each.field}: {each.description}" for each in bad.field_violations]
-    return lines
+            found += [(each.field, each.description) for each in bad.field_violations]
+    return found

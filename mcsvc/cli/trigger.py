@@ -16,7 +16,7 @@ from riskio import files, options
 def run(args: Namespace) -> int:
     """Trigger and print the job; with --watch follow it and print its report."""
     request = to_request(args)
-    with client.service(args.server) as stub:
+    with client.service(args.server, args.trades) as stub:
         simulation = stub.TriggerSimulation(request, timeout=client.TIMEOUT_S).simulation
         if args.watch:
             simulation = watching.follow(stub, simulation.id, render.stderr())
@@ -49,12 +49,13 @@ def _subject(args: Namespace) -> pb.SimulationSubject:
 
 def _inline(args: Namespace) -> pb.InlineInput:
     try:
-        rules, account = files.read_rules(args.rules)
-        return pb.InlineInput(trades=files.read_trades(args.trades), rules=rules, account=account)
+        found = files.read_input(args.trades, args.rules)
     except files.InvalidFile as error:
         raise CliError(str(error), exit_code=USAGE) from None
     except OSError as error:
         raise CliError(f"Cannot read {error.filename}: {error.strerror}.", exit_code=USAGE) from None
+    account = found.account if found.HasField("account") else None
+    return pb.InlineInput(trades=found.trades, rules=found.rules, account=account)
 
 
 def _settings(args: Namespace) -> SimulationSettings:

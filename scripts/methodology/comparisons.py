@@ -56,7 +56,7 @@ def heavy_tailed() -> list[int]:
 
 
 def rare_daily() -> dict[str, Any]:
-    """A rare daily loss beside a drawdown floor five times as far: a case that importance sampling does not master."""
+    """A rare daily loss beside a drawdown floor five times as far."""
     rules = replace(walls(10_000), daily_loss=DailyLoss(limit_minor=1_900))
     settings = Settings(horizon_days=60, trades_per_day=6, rare_events=False)
     plain = plan_of(heavy_tailed(), rules, replace(settings, paths=1 << 20, seed=99))

@@ -29,7 +29,7 @@ def stopping(figures: Figures) -> Iterator[str]:
 
 
 def rare_events(figures: Figures) -> Iterator[str]:
-    """Importance sampling where it does well, and where it does not."""
+    """Importance sampling of a drawdown and of a daily loss."""
     for seed, row in enumerate(figures["rare_daily"]["rows"], start=1):
         yield f"| {seed} | {row['weighted'][0]:.2g} | {span(row['weighted'][1:], '.2g')} | {row['error']:.2f} |"
     value, *ends = figures["rare_daily"]["plain"]

@@ -39,7 +39,8 @@ class Checker:
     def decimal(self, field_path: str, value: str, *, required: bool) -> None:
         """An amount as a decimal string."""
         fits = bool(_DECIMAL.fullmatch(value)) if value else not required
-        self.require(field_path, "give a decimal number as a string, e.g. '-12.50'", holds=fits)
+        what = "give a decimal number as a string, e.g. '-12.50'"
+        self.require(field_path, what if value else f"is missing: {what}", holds=fits)
 
     def raise_if_bad(self) -> None:
         """Raises InvalidRequest if anything was noted."""

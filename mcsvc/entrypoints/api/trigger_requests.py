@@ -81,3 +81,6 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
 def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
     check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
     check.decimal(f"{path}.pnl", trade.pnl, required=True)
+    opened, closed = ((each.seconds, each.nanos) for each in (trade.opened_at, trade.closed_at))
+    in_order = opened <= closed or not (trade.HasField("opened_at") and trade.HasField("closed_at"))
+    check.require(f"{path}.opened_at", "is later than closed_at: check both, and their time zones", holds=in_order)

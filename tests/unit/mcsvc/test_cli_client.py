@@ -187,6 +187,31 @@ def test_bad_fields_are_named_one_a_line_and_exit_with_2(service: Service, capsy
     assert "subject: is required\n" in error
 
 
+def test_bad_trades_are_told_by_their_lines_in_the_file(
+    service: Service, trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = error_details_pb2.BadRequest()
+    bad.field_violations.add(field="subject.inline.trades[0].pnl", description="give a decimal number")
+    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="1 bad field")
+    status.details.add().Pack(bad)
+
+    def answer(context: grpc.ServicerContext) -> pb.Simulation:
+        context.abort_with_status(rpc_status.to_status(status))
+
+    service.servicer.answer = answer
+    assert call("trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules)) == 2
+    error = capsys.readouterr().err
+    assert error == f"error: {trades} line 2 (subject.inline.trades[0].pnl): give a decimal number\n"
+
+
+def test_trades_in_another_currency_than_the_rules_are_not_sent(
+    trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trades.write_text("closed_at,pnl,currency\n2026-01-02T10:00:00Z,12.50,EUR\n")
+    assert call("trigger", "--server", NOWHERE, "--trades", str(trades), "--rules", str(rules)) == 2
+    assert "line 2: currency EUR, but the account is in USD: convert it" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("verb", ["get", "cancel", "report"])
 def test_an_unknown_id_is_told_in_the_words_of_the_service(
     service: Service, verb: str, capsys: pytest.CaptureFixture[str]

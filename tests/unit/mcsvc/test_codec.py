@@ -176,6 +176,20 @@ def test_every_bad_field_is_named_at_once() -> None:
     ]
 
 
+def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:
+    request = inline()
+    request.subject.inline.account.SetInParent()
+    trade = request.subject.inline.trades[1]
+    trade.opened_at.CopyFrom(trade.closed_at)
+    assert violations(request) == ["subject.inline.account.balance"]
+    trade.opened_at.nanos += 1
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    missing, late = caught.value.violations
+    assert missing.description.startswith("is missing: give a decimal number")
+    assert (late.field, late.description[:25]) == ("subject.inline.trades[1].opened_at", "is later than closed_at: ")
+
+
 @pytest.mark.parametrize(
     ("settings", "field"),
     [

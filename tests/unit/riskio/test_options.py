@@ -9,6 +9,8 @@ import pytest
 from montecarlo.v1 import settings_pb2
 from montecarlo.v1.settings_pb2 import EstimationRisk, PrecisionTarget, Scenario, SimulationSettings, Stress
 from riskio import options
+from simulator.codec_settings import LEAST_FACTOR, MOST_FACTOR
+from simulator.codec_uncertainty import LEAST_HISTORIES, LEAST_HISTORY_PATHS, MOST_HISTORIES, MOST_HISTORY_PATHS
 
 
 def settings(*words: str) -> SimulationSettings:
@@ -51,10 +53,22 @@ def test_every_option_is_a_setting() -> None:
     assert found == wanted
 
 
-def test_the_paths_of_a_history_may_be_left_open_and_a_time_without_an_offset_is_of_utc() -> None:
-    found = settings("--estimation-risk", "200", "--as-of", "2026-01-31T17:00:00")
-    assert found.estimation_risk == EstimationRisk(histories=200)
-    assert found.as_of.ToJsonString() == "2026-01-31T17:00:00Z"
+def test_the_paths_of_a_history_may_be_left_open() -> None:
+    assert settings("--estimation-risk", "200").estimation_risk == EstimationRisk(histories=200)
+
+
+def test_the_ranges_are_the_engines() -> None:
+    assert options.FACTOR_RANGE == (LEAST_FACTOR, MOST_FACTOR)
+    assert options.HISTORIES_RANGE == (LEAST_HISTORIES, MOST_HISTORIES)
+    assert options.PATHS_RANGE == (LEAST_HISTORY_PATHS, MOST_HISTORY_PATHS)
+
+
+def test_help_says_what_a_scenario_replaces_and_what_its_limits_are() -> None:
+    parser = ArgumentParser()
+    options.add(parser)
+    told = " ".join(parser.format_help().split())
+    assert "a stress, which replaces that of --stress" in told
+    assert "scales the drawdown's allowance, the daily limit and the target" in told
 
 
 @pytest.mark.parametrize(
@@ -71,7 +85,19 @@ def test_the_paths_of_a_history_may_be_left_open_and_a_time_without_an_offset_is
         (("--scenario", "tight:"), "is no stress"),
         (("--scenario", "tight:limits_factor=a"), "limits_factor=0.9"),
         (("--estimation-risk", "many"), "200x4096"),
+        (("--estimation-risk", "0x0"), "20 to 2000"),
+        (("--estimation-risk", "0"), "20 to 2000"),
+        (("--estimation-risk", "20x0"), "256 to 16384"),
+        (("--estimation-risk", "20x"), "200x4096"),
+        (("--stress", "loss_factor=0"), "loss_factor=0 is out of range: give 0.1 to 10"),
+        (("--stress", "volatility_factor=nan"), "give 0.1 to 10"),
+        (("--scenario", "worse:loss_factor=0"), "give 0.1 to 10"),
+        (("--scenario", "tight:limits_factor=0"), "give 0.1 to 10"),
         (("--as-of", "yesterday"), "2026-01-31T17:00:00Z"),
+        (("--as-of", "2026-01-31T17:00:00"), "no offset from UTC: write it like 2026-01-31T17:00:00Z"),
+        (("--as-of", "2026-01-31"), "write it like 2026-01-31T00:00:00Z"),
+        (("--as-of", "0001-01-01T00:00:00+05:00"), "years 1 to 9999"),
+        (("--as-of", "9999-12-31T23:00:00-05:00"), "years 1 to 9999"),
     ],
 )
 def test_what_cannot_be_read_is_refused_with_an_example(

@@ -197,7 +197,17 @@ def test_a_figure_no_path_has_is_said_to_be_missing() -> None:
 def test_an_interval_without_bounds_is_said_to_be_open() -> None:
     result = sample()
     result.final_pnl.tails[1].expected_shortfall.ci_high = math.inf
-    assert "open" in text(result)
+    shown = text(result)
+    assert shown.count("open: not bounded") == 1
+    assert "open: not bounded" not in text(sample())
+
+
+def test_a_half_width_without_bounds_is_explained_once() -> None:
+    result = sample()
+    result.final_pnl.mean.ci_high = result.max_drawdown.mean.ci_high = math.inf
+    shown = text(result)
+    assert shown.count("±open") == 2
+    assert shown.count("open: not bounded") == 1
 
 
 def test_no_warnings_are_said_too() -> None:
@@ -218,16 +228,44 @@ def test_a_fan_without_spread_is_drawn() -> None:
     assert any("━━━" in line for line in lines)
 
 
+@pytest.mark.parametrize(("spread", "labels"), [(0.1, ["0.2", "0.0", "-0.2"]), (0.012, ["0.02", "0.00", "-0.02"])])
+def test_the_axis_of_a_small_account_tells_its_steps_apart(spread: float, labels: list[str]) -> None:
+    days = [fan_day(day, spread) for day in (0, 1)]
+    for day in days:
+        for each in day.quantiles:
+            each.estimate.value -= 50_000
+    lines = [str(line) for line in fan.fan_chart(EquityFan(paths=1, days=days), 78)]
+    shown = [line.split()[0] for line in lines if "┤" in line]
+    assert len(set(shown)) == len(shown)
+    assert set(labels) <= set(shown)
+
+
 def test_a_fan_of_no_days_says_so() -> None:
     assert [str(line) for line in fan.fan_chart(EquityFan(), 78)] == ["No day was simulated."]
 
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(0, "0.00%"), (1, "100.00%"), (0.12345, "12.35%"), (0.00012, "0.0120%"), (1.9e-9, "1.9e-07%")],
+    [(0, "0.00%"), (1, "100.00%"), (0.12345, "12.35%"), (0.00012, "0.0120%"), (1.9312e-9, "1.93e-9")],
 )
 def test_small_probabilities_keep_their_digits(share: float, shown: str) -> None:
     assert numbers.percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0.99, "99.00%"), (0.9991, "99.9100%"), (0.99996, "99.9960%"), (1 - 1e-9, ">99.999%"), (1.002, "100.20%")],
+)
+def test_only_what_is_certain_is_shown_as_100_percent(share: float, shown: str) -> None:
+    assert numbers.percent(share) == shown
+
+
+@pytest.mark.parametrize(
+    ("share", "shown"),
+    [(0, "0"), (1.9312e-9, "1.93e-9"), (9.999e-5, "1.00e-4"), (1.5e-12, "1.50e-12"), (0.0123456, "0.0123"), (1, "1")],
+)
+def test_rare_probabilities_are_plain_numbers_of_three_digits(share: float, shown: str) -> None:
+    assert numbers.rare(share) == shown
 
 
 @pytest.mark.parametrize(("share", "cells"), [(0, ""), (1e-9, "▏"), (0.5, "█████"), (1, "██████████")])
@@ -256,7 +294,7 @@ def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: 
     "figure",
     [
         "as precise as asked", "worth 321 independent trades", "looked for within trades", "Paid to the trader",
-        "Payouts", "Days paused", "Rare breaches, by importance sampling", "1.9e-07%", "2.1%",
+        "Payouts", "Days paused", "Rare breaches, by importance sampling", "1.90e-9", "1.82e-9 – 1.98e-9", "2.1%",
     ],
 )  # fmt: skip
 def test_what_only_some_results_have_is_there(figure: str) -> None:

@@ -57,7 +57,7 @@ def test_a_model_that_cannot_be_fitted_is_refused_with_what_to_use(
 def test_precision_scenarios_and_stress_reach_the_result(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     options = [
         "--model", "day", "--format", "json", "--paths", "200000", "--precision", "passed=0.01",
-        "--stress", "cost_per_trade=1.00", "--scenario", "tight: limits_factor=0.5", "--as-of", "2026-03-01",
+        "--stress", "cost_per_trade=1.00", "--scenario", "tight: limits_factor=0.5", "--as-of", "2026-03-01T00:00:00Z",
     ]  # fmt: skip
     assert cli.main([*files, *options]) == 0
     found = json.loads(capsys.readouterr().out)
@@ -96,6 +96,35 @@ def test_a_bad_field_is_told_on_a_line_of_its_own(
     assert cli.main(files) == 2
     told = capsys.readouterr().err.splitlines()
     assert [line.split(": ")[1] for line in told] == ["rules.starting_balance", "rules.time_limit_days"]
+
+
+def test_a_bad_amount_is_told_with_its_line_in_the_file(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path(files[2]).write_text(TRADES.replace(",35", ',"1,035"'), encoding="utf-8")
+    assert cli.main(files) == 2
+    assert capsys.readouterr().err.startswith(f"mcsim: {files[2]} line 4 (trades[2].pnl): '1,035' is not a decimal")
+
+
+def test_one_mistake_made_often_is_told_once(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path(files[2]).write_text(TRADES + TRADES.split("\n", 1)[1] * 15 + "2026-01-09T12:00:00Z,1\n", encoding="utf-8")
+    assert cli.main([*files, "--as-of", "2026-01-05T15:30:00Z"]) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert f"{files[2]} lines 3, 4, 5 and 46 more (trades[1].closed_at, …): is later than settings.as_of" in line
+
+
+def test_more_mistakes_than_are_told_are_said_to_be_more(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    rows = "".join(f"2026-01-09T12:00:00Z,x{number}\n" for number in range(101))
+    Path(files[2]).write_text(TRADES + rows, encoding="utf-8")
+    assert cli.main(files) == 2
+    assert capsys.readouterr().err.splitlines()[100:] == ["mcsim: only the first 100 bad fields are told"]
+
+
+def test_a_trade_in_another_currency_than_the_account_is_refused(
+    files: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TRADES.replace("pnl", "pnl,currency").replace("Z,120", "Z,120,EUR").replace("-80", "-80,USD")
+    Path(files[2]).write_text(text.replace(",35", ",35,").replace("-60", "-60,"), encoding="utf-8")
+    assert cli.main(files) == 2
+    assert "line 2: currency EUR, but the account is in USD: convert it" in capsys.readouterr().err
 
 
 def test_an_unknown_rule_is_told_with_the_nearest_one(

@@ -154,6 +154,34 @@ def test_a_bad_trade_is_named_by_its_place(trade: dict[str, Any], field: str, re
     assert remedy in violations(message)[f"trades[3].{field}"]
 
 
+def test_a_trade_opened_after_it_was_closed_is_named() -> None:
+    message = given()
+    message.trades[1].opened_at.CopyFrom(message.trades[1].closed_at)
+    decoded(message)
+    message.trades[1].opened_at.nanos += 1
+    found = violations(message)
+    assert set(found) == {"trades[1].opened_at"}
+    assert "later than closed_at" in found["trades[1].opened_at"]
+
+
+def test_a_decimal_that_is_not_there_is_said_to_be_missing() -> None:
+    message = given(
+        starting_balance="",
+        scaling=rules_pb2.Scaling(every_days=1, max_steps=1, step_percent="1"),
+        consistency=rules_pb2.Consistency(),
+        profit_target=rules_pb2.ProfitTarget(amount="1"),
+    )
+    message.account.SetInParent()
+    message.trades[0].pnl = ""
+    found = violations(message)
+    missing = {field for field, why in found.items() if why.startswith("is missing: give a decimal number")}
+    assert missing == {
+        "rules.starting_balance", "rules.scaling.min_profit_percent", "rules.consistency.max_best_day_share",
+        "account.balance", "trades[0].pnl",
+    }  # fmt: skip
+    assert "''" not in "".join(found.values())
+
+
 def test_a_trade_without_its_time_is_named() -> None:
     message = given()
     message.trades.add(pnl="1")

@@ -1,0 +1,42 @@
+"""Bad fields are told once each, by the line of the file where the reader has one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from riskio import refusals
+
+
+@pytest.fixture
+def trades(tmp_path: Path) -> Path:
+    path = tmp_path / "t.csv"
+    path.write_text("closed_at,pnl\n" + "2026-01-05T16:00:00Z,x\n" * 5, encoding="utf-8")
+    return path
+
+
+def test_each_thing_said_has_a_line_of_its_own_and_equal_ones_share_one() -> None:
+    late = [(f"trades[{index}].closed_at", "is late") for index in range(65)]
+    assert refusals.told([("rules.currency", "is odd"), *late, ("trades[1].pnl", "is late")]) == [
+        "rules.currency: is odd",
+        "trades[0].closed_at, trades[1].closed_at, trades[2].closed_at and 62 more: is late",
+        "trades[1].pnl: is late",
+    ]
+
+
+def test_a_trade_is_told_by_its_line(trades: Path) -> None:
+    assert refusals.told([("subject.inline.trades[2].pnl", "is bad"), ("trades", "are bad")], trades) == [
+        f"{trades} line 4 (subject.inline.trades[2].pnl): is bad",
+        "trades: are bad",
+    ]
+    same = [("trades[0].pnl", "is bad"), ("trades[3].pnl", "is bad")]
+    assert refusals.told(same, trades) == [f"{trades} lines 2, 5 (trades[0].pnl, …): is bad"]
+
+
+def test_without_a_file_that_can_be_read_again_the_field_must_do(trades: Path, tmp_path: Path) -> None:
+    bad = [("trades[9].pnl", "is bad")]
+    os.mkfifo(tmp_path / "pipe")
+    for path in (trades, tmp_path / "pipe", tmp_path / "gone"):
+        assert refusals.told(bad, path) == ["trades[9].pnl: is bad"]
