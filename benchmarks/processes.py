@@ -15,12 +15,13 @@ from benchmarks.runs import plan_of
 from simulator import compiled, engine
 
 FEW_PATHS, MANY_PATHS = 10**6, 10**9
+MCSIM = [sys.executable, "-c", "import sys; from simulator.cli import main; sys.exit(main())", "simulate"]
 SAMPLES = Path(__file__).parents[1] / "mcsvc/devstack/samples"
 
 
 def rows(threads: int, rounds: int) -> list[Row]:
     """The rows of whole processes."""
-    return [_compilations(), _first_result(rounds), _memory(threads)]
+    return [_compilations(), _first_result(rounds), *_rare(rounds), _memory(threads)]
 
 
 def _compilations() -> Row:
@@ -46,8 +47,8 @@ def _first_result(rounds: int) -> Row:
     """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process."""
     with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
         command = [
-            sys.executable, "-c", "import sys; from simulator.cli import main; sys.exit(main())", "simulate",
-            "--trades", str(SAMPLES / "trades/steady.csv"), "--rules", str(SAMPLES / "rules/assessment-50k-eod.yaml"),
+            *MCSIM, "--trades", str(SAMPLES / "trades/steady.csv"),
+            "--rules", str(SAMPLES / "rules/assessment-50k-eod.yaml"),
             "--horizon-days", "60", "--format", "json", "--compile-cache", folder,
         ]  # fmt: skip
         seconds = []
@@ -62,6 +63,39 @@ def _first_result(rounds: int) -> Row:
         unit="s",
         goal=at_most(1.5),
     )
+
+
+def _rare(rounds: int) -> list[Row]:
+    """P(ruin) of a walk up with .55 from 100 above the floor, 1.92744693e-9 (Feller I, XIV), by `mcsim simulate`."""
+    with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
+        place = Path(folder)
+        moves = ["1.00"] * 11 + ["-1.00"] * 9
+        lines = [f"2025-01-{day:02d}T15:00:00Z,{move}" for day, move in enumerate(moves, start=1)]
+        (place / "walk.csv").write_text("\n".join(["closed_at,pnl", *lines]) + "\n", encoding="utf-8")
+        rules = {
+            "starting_balance": "1000",
+            "currency": "USD",
+            "max_drawdown": {"kind": "STATIC", "amount": "100"},
+            "breach": "AT_OR_BELOW",
+        }
+        (place / "rules.json").write_text(json.dumps(rules), encoding="utf-8")
+        command = [
+            *MCSIM, "--trades", str(place / "walk.csv"), "--rules", str(place / "rules.json"), "--model", "iid",
+            "--trades-per-day", "1", "--horizon-days", "3000", "--paths", "20000", "--seed", "7", "--format", "json",
+            "--compile-cache", folder,
+        ]  # fmt: skip
+        seconds, answers = [], []
+        for _ in range(max(2, rounds // 2)):
+            begin = time.perf_counter()
+            answers.append(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+            seconds.append(time.perf_counter() - begin)
+    [event] = json.loads(answers[0])["rare_events"]
+    off = abs(event["probability"]["value"] - 1.92744693e-9) / event["probability"]["std_error"]
+    assert off < 4.5, f"the figure is {off:.1f} standard errors off"
+    return [
+        Row(key="rare_s", what="1.9e-9 by mcsim, first run", figure=seconds[0], unit="s", goal=at_most(10)),
+        Row(key="rare_error", what="its relative error", figure=event["relative_error"], unit="", goal=at_most(0.05)),
+    ]
 
 
 def _memory(threads: int) -> Row:

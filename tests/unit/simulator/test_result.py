@@ -16,7 +16,7 @@ from simulator.spec import Account, DailyLoss, DrawdownKind, MaxDrawdown, Model,
 from simulator.tally import Finished, Tally
 
 START = 5_000_000
-PATHS = 4_000
+PATHS = 8_000
 RULES = Rules(
     starting_balance_minor=START,
     max_drawdown=MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=200_000),
