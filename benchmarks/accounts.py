@@ -16,7 +16,7 @@ PATHS = 10_000
 
 def rows(threads: int, rounds: int) -> list[Row]:
     """The speed of many small simulations over that of one large one."""
-    inputs = [_account(number) for number in range(ACCOUNTS)]
+    inputs = [account(number) for number in range(ACCOUNTS)]
     one = run_of(as_input(typical(ACCOUNTS * PATHS // 10)), threads)
     calls = {"one": one, "many": lambda: sum(_steps(answer) for answer in many.simulate(inputs, threads=threads))}
     timings = side_by_side(calls, rounds=max(1, rounds // 2))
@@ -36,7 +36,8 @@ def rows(threads: int, rounds: int) -> list[Row]:
     ]
 
 
-def _account(number: int) -> engine_pb2.SimulateInput:
+def account(number: int) -> engine_pb2.SimulateInput:
+    """One of the many."""
     message = as_input(typical(PATHS, history=number))
     message.rules.profit_target.amount = f"{6_000 + number % 7}"
     return message

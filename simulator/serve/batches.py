@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from simulator.serve.chunks import BatchDone
-from simulator.serve.dispatch import Pace, WorkerLost, WorkersLost
+from simulator.serve.dispatch import Paces, WorkerLost, WorkersLost
 
 MOST_ACCOUNTS: Final = 32
 MOST_PATHS: Final = 400_000
@@ -46,7 +46,7 @@ def batches(paths: Sequence[int], workers: int) -> deque[Batch]:
 class BatchDispatcher:
     """One call's traffic with the workers."""
 
-    def __init__(self, todo: deque[Batch], run: RunBatch, pace: Pace) -> None:
+    def __init__(self, todo: deque[Batch], run: RunBatch, pace: Paces) -> None:
         """Nothing runs yet."""
         self._todo = todo
         self._run = run
@@ -60,7 +60,7 @@ class BatchDispatcher:
         """
         try:
             while self._todo or self._running:
-                while self._todo and len(self._running) < self._pace.in_flight:
+                while self._todo and len(self._running) < self._pace().in_flight:
                     batch = self._todo.popleft()
                     self._running[asyncio.ensure_future(self._run(batch))] = batch
                 done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
@@ -78,7 +78,7 @@ class BatchDispatcher:
         try:
             return future.result()
         except WorkerLost as lost:
-            if batch.attempt + 1 >= self._pace.attempts:
+            if batch.attempt + 1 >= self._pace().attempts:
                 raise WorkersLost from lost
             self._todo.append(replace(batch, attempt=batch.attempt + 1))
             return None

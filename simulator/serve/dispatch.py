@@ -35,6 +35,9 @@ class Pace:
     tick_s: float
 
 
+Paces = Callable[[], Pace]
+"""The pace of the moment: there may be more workers than before, or fewer."""
+
 RunChunk = Callable[[Chunk, float], Awaitable[ChunkDone]]
 """Runs a chunk for at most so many seconds. Raises: WorkerLost, and whatever ends the simulation."""
 
@@ -42,7 +45,7 @@ RunChunk = Callable[[Chunk, float], Awaitable[ChunkDone]]
 class Dispatcher:
     """One simulation's traffic with the workers."""
 
-    def __init__(self, ledger: Ledger, run: RunChunk, pace: Pace) -> None:
+    def __init__(self, ledger: Ledger, run: RunChunk, pace: Paces) -> None:
         """Nothing runs yet."""
         self._ledger = ledger
         self._run = run
@@ -60,7 +63,7 @@ class Dispatcher:
             while not self._ledger.complete:
                 self._feed()
                 done, _ = await asyncio.wait(
-                    self._running, timeout=self._pace.tick_s, return_when=asyncio.FIRST_COMPLETED
+                    self._running, timeout=self._pace().tick_s, return_when=asyncio.FIRST_COMPLETED
                 )
                 for future in done:
                     self._settle(self._running.pop(future), future)
@@ -69,13 +72,14 @@ class Dispatcher:
             await self._free_the_workers()
 
     def _feed(self) -> None:
-        while len(self._running) < self._pace.in_flight:
-            chunk = self._ledger.take(self._size())
+        pace = self._pace()
+        while len(self._running) < pace.in_flight:
+            chunk = self._ledger.take(self._size(pace))
             if chunk is None:
                 return
-            self._running[asyncio.ensure_future(self._run(chunk, self._pace.chunk_s))] = chunk
+            self._running[asyncio.ensure_future(self._run(chunk, pace.chunk_s))] = chunk
 
-    def _size(self) -> int:
+    def _size(self, pace: Pace) -> int:
         """A share of what is left, smaller towards the end, so that the workers finish together."""
         section = self._ledger.section
         if section is None:
@@ -83,14 +87,14 @@ class Dispatcher:
         speed = self._units_per_s.get(section)
         if speed is None:
             return FIRST_CHUNK
-        share = -(-self._ledger.unassigned(section) // (2 * self._pace.in_flight))
-        return max(1, min(share, int(speed * self._pace.chunk_s)))
+        share = -(-self._ledger.unassigned(section) // (2 * pace.in_flight))
+        return max(1, min(share, int(speed * pace.chunk_s)))
 
     def _settle(self, chunk: Chunk, future: asyncio.Future[ChunkDone]) -> None:
         try:
             done = future.result()
         except WorkerLost as lost:
-            if chunk.attempt + 1 >= self._pace.attempts:
+            if chunk.attempt + 1 >= self._pace().attempts:
                 raise WorkersLost from lost
             self._ledger.give_back(replace(chunk, attempt=chunk.attempt + 1))
             return

@@ -91,7 +91,7 @@ class Ingress:
         budget = Budget(plan, started=started - kept.spent_s)
         messages = Messages(plan, ledger, self._settings, spent_s=kept.spent_s)
         yield messages.progress()
-        dispatcher = Dispatcher(ledger, self._chunk_runner(simulation, plan, budget, span), self._pace())
+        dispatcher = Dispatcher(ledger, self._chunk_runner(simulation, plan, budget, span), self._pace)
         budget.apply(ledger)
         async with aclosing(dispatcher.work()) as steps:
             async for _ in steps:
@@ -108,7 +108,7 @@ class Ingress:
             raise InvalidInput([FieldViolation(field="inputs", description=why)])
         span.set_attribute("accounts", count)
         todo = batches([each.settings.paths or DEFAULT_PATHS for each in request.inputs], self._max_workers)
-        dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace())
+        dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace)
         async with aclosing(dispatcher.work()) as steps:
             async for batch, done in steps:
                 for data in done.answers:

@@ -1,7 +1,8 @@
-"""A usual simulation, made up: what a worker compiles before its first chunk, and what a new app is probed with."""
+"""Usual simulations, made up: what a worker compiles before it is asked, and what a new app is probed with."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -31,3 +32,21 @@ def usual_input(paths: int) -> engine_pb2.SimulateInput:
     )
     settings = settings_pb2.SimulationSettings(paths=paths, horizon_days=60, seed=1)
     return engine_pb2.SimulateInput(trades=trades, rules=rules, settings=settings)
+
+
+def other_inputs(paths: int) -> Iterator[engine_pb2.SimulateInput]:
+    """What is common besides: funded accounts, by drawdown, and the assessment with excursions within trades."""
+    for kind in (
+        rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY,
+        rules_pb2.DRAWDOWN_KIND_TRAILING_INTRADAY,
+        rules_pb2.DRAWDOWN_KIND_STATIC,
+    ):
+        funded = usual_input(paths)
+        funded.rules.ClearField("profit_target")
+        funded.rules.ClearField("minimum_days")
+        funded.rules.max_drawdown.kind = kind
+        yield funded
+    within_trades = usual_input(paths)
+    for trade in within_trades.trades:
+        trade.mae, trade.mfe = "-250.00", "250.00"
+    yield within_trades

@@ -1,4 +1,4 @@
-"""What a worker does before its first chunk: find this machine's compile cache, compile the usual shapes into it."""
+"""What a worker compiles before it is asked, into this machine's cache: the usual shapes at first, then others."""
 
 from __future__ import annotations
 
@@ -8,20 +8,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from montecarlo.engine.v1 import engine_pb2
 from simulator import codec, compile_cache, engine
 from simulator.serve.settings import Settings
-from simulator.serve.usual import usual_input
+from simulator.serve.usual import other_inputs, usual_input
 
 PATHS: Final = 2 * engine.FAN_PATHS
 
 
 def compile_usual_shapes(settings: Settings) -> None:
-    """Runs one block with the equity fan and one without. One worker of a host at a time: the others find it cached."""
-    usual = usual_input(PATHS)
-    plan = engine.plan(codec.decode(usual), codec.digest(usual))
+    """Before the worker is ready. One worker of a host at a time: the others find it cached."""
     with _cache(settings.compile_cache):
-        for block in (0, plan.blocks - 1):
-            engine.run(plan, block, 1, threads=1)
+        _compile(usual_input(PATHS))
+
+
+def compile_other_shapes(settings: Settings) -> None:
+    """While the worker serves; a shape takes about a second of a core, or a few milliseconds if it is cached."""
+    for each in other_inputs(PATHS):
+        with _cache(settings.compile_cache):
+            _compile(each)
+
+
+def _compile(message: engine_pb2.SimulateInput) -> None:
+    """Runs one block with the equity fan and one without."""
+    plan = engine.plan(codec.decode(message), codec.digest(message))
+    for block in (0, plan.blocks - 1):
+        engine.run(plan, block, 1, threads=1)
 
 
 @contextmanager

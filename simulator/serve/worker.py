@@ -18,6 +18,7 @@ from simulator import many, sections
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
+from simulator.sections import Section
 from simulator.serve import telemetry
 from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
 from simulator.serve.settings import Settings
@@ -32,15 +33,17 @@ class Worker:
     """A replica. Its compute thread runs one chunk; a second may wait, so that the thread never idles."""
 
     def __init__(self, settings: Settings) -> None:
-        """Compiles the usual shapes, so that the first chunk need not."""
+        """Compiles the usual shapes, so that the first chunk need not, and begins with others."""
         confine(settings)
         from simulator.serve import warmup  # noqa: PLC0415 — it imports jax, which reads what confine() has set
 
         self._threads = settings.worker_cpus
         self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._paced = (("", Section.PATHS), self._threads)
         self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
         self._telemetry = telemetry.start("worker")
         warmup.compile_usual_shapes(settings)
+        threading.Thread(target=warmup.compile_other_shapes, args=(settings,), name="warmup", daemon=True).start()
 
     async def run_chunk(self, task: ChunkTask) -> ChunkDone | ChunkRefused:
         """Runs a chunk. Cancelling the call ends it within a piece."""
@@ -87,15 +90,21 @@ class Worker:
             return ChunkDone(count=count, found=found.to_bytes(), seconds=seconds)
 
     def _compute(self, plan: Plan, task: ChunkTask, stop: threading.Event) -> tuple[int, Found, float]:
-        """Units done, what they yielded, and the seconds it took. One piece is done whatever the budget."""
+        """Units done, what they yielded, and the seconds it took. One piece is done whatever the budget.
+
+        Pieces are as large as those of the chunk before, if that was of the same kind.
+        """
         started = time.monotonic()
-        done, total, piece, elapsed = 0, Found(), self._threads, 0.0
+        done, total, elapsed, at = 0, Found(), 0.0, (task.simulation, task.section)
+        piece = self._paced[1] if self._paced[0] == at else self._threads
         while done < task.count and (not done or elapsed < task.budget_s) and not stop.is_set():
             units = min(piece, task.count - done)
             total += sections.run(plan, task.section, task.first + done, units, threads=self._threads)
             done += units
             before, elapsed = elapsed, time.monotonic() - started
-            piece = paced(units, elapsed - before, self._threads)
+            if units == piece:
+                piece = paced(units, elapsed - before, self._threads)
+        self._paced = at, piece
         return done, total, elapsed
 
     def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:

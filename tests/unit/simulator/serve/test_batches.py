@@ -41,7 +41,7 @@ class Workers:
 
 
 async def done(workers: Workers, accounts: int) -> list[int]:
-    dispatcher = BatchDispatcher(batches([1_000] * accounts, 2), workers.run, PACE)
+    dispatcher = BatchDispatcher(batches([1_000] * accounts, 2), workers.run, lambda: PACE)
     found: list[int] = []
     async with aclosing(dispatcher.work()) as steps:
         async for batch, answered in steps:

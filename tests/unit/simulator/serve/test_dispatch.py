@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -49,7 +50,7 @@ def ledger() -> Ledger:
 
 
 async def work(book: Ledger, workers: Workers, pace: Pace = PACE) -> None:
-    async with aclosing(Dispatcher(book, workers.run, pace).work()) as steps:
+    async with aclosing(Dispatcher(book, workers.run, lambda: pace).work()) as steps:
         async for _ in steps:
             pass
 
@@ -68,6 +69,23 @@ def test_every_unit_is_asked_for_once_in_chunks_of_the_wanted_time() -> None:
     assert units_of(workers.asked, Section.HISTORIES) == list(range(HISTORIES))
     assert max(chunk.count for chunk in workers.asked) <= 5
     assert workers.most_at_a_time == PACE.in_flight
+
+
+def test_workers_added_in_mid_job_get_chunks_of_it() -> None:
+    book, workers = ledger(), Workers(speed=1)
+
+    def pace() -> Pace:
+        return replace(PACE, in_flight=6) if len(workers.asked) > PACE.in_flight else PACE
+
+    async def work_on() -> None:
+        async with aclosing(Dispatcher(book, workers.run, pace).work()) as steps:
+            async for _ in steps:
+                pass
+
+    asyncio.run(work_on())
+
+    assert book.complete
+    assert workers.most_at_a_time == 6
 
 
 def test_a_worker_that_stops_at_its_budget_leaves_the_rest_to_others() -> None:
@@ -101,7 +119,7 @@ def test_ticks_come_while_the_workers_are_silent_and_closing_frees_them() -> Non
     workers = Workers(hang=True)
 
     async def listen_a_while() -> None:
-        async with aclosing(Dispatcher(ledger(), workers.run, PACE).work()) as steps:
+        async with aclosing(Dispatcher(ledger(), workers.run, lambda: PACE).work()) as steps:
             for _ in range(3):
                 await anext(steps)
             assert workers.at_a_time == PACE.in_flight

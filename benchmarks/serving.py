@@ -1,0 +1,206 @@
+"""The engine on Ray Serve against the engine alone, and two workers against one: the bits of all results agree."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+
+from benchmarks.accounts import PATHS, account
+from benchmarks.case import as_input, typical
+from benchmarks.measure import side_by_side
+from benchmarks.rows import Row, at_least, at_most
+from benchmarks.runs import plan_of
+from montecarlo.engine.v1 import engine_pb2, engine_pb2_grpc
+from montecarlo.v1 import result_pb2
+from simulator import crew, many, result
+
+LARGE_PATHS = 16_000_000
+"""Of 252 steps each: 4 * 10^9, so that it takes some seconds."""
+SMALL_PATHS, SMALL_DAYS, SMALL_CALLS = 100_000, 60, 25
+ACCOUNTS = 200
+MOST_ROUNDS = 3
+"""Of calls that take seconds."""
+STARTS_WITHIN_S, STOPS_WITHIN_S, CALL_WITHIN_S = 180, 30, 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """An app that serves: where, under which name, the address of its Ray, and a channel that stays open."""
+
+    target: str
+    application: str
+    ray_address: str
+    stub: engine_pb2_grpc.EngineServiceStub
+
+    def simulate(self, message: engine_pb2.SimulateInput) -> result_pb2.SimulationResult:
+        """One call, from its start to its result."""
+        request = engine_pb2.SimulateRequest(input=message)
+        *_, last = self.stub.Simulate(request, metadata=self._metadata, timeout=CALL_WITHIN_S)
+        return last.result
+
+    def simulate_many(self, messages: Sequence[engine_pb2.SimulateInput]) -> int:
+        """Path-steps of all accounts."""
+        request = engine_pb2.SimulateManyRequest(inputs=messages)
+        answers = list(self.stub.SimulateMany(request, metadata=self._metadata, timeout=CALL_WITHIN_S))
+        assert sorted(each.index for each in answers) == list(range(len(messages)))
+        return sum(each.result.path_steps for each in answers)
+
+    @property
+    def _metadata(self) -> tuple[tuple[str, str], ...]:
+        return (("application", self.application),)
+
+
+def rows(threads: int, rounds: int) -> list[Row]:
+    """Two apps on one Ray: `crowd` has a worker of one core for each thread, `lone` a single worker of one core."""
+    rounds = min(rounds, MOST_ROUNDS)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mc-bench-")))
+        token = secrets.token_hex(32)
+        crowd = stack.enter_context(_served(folder, token, "crowd", "--workers", threads, "--num-cpus", threads + 1))
+        if threads == 1:
+            return [*_over_the_engine(crowd, None, threads, rounds), _small(crowd), _many(crowd, threads, rounds)]
+        port = crowd.target.rpartition(":")[2]
+        joining = ("--address", crowd.ray_address, "--port", port)
+        lone = stack.enter_context(_served(folder, token, "lone", "--workers", 1, *joining))
+        return [*_over_the_engine(crowd, lone, threads, rounds), _small(crowd), _many(crowd, threads, rounds)]
+
+
+def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: int) -> list[Row]:
+    message = as_input(typical(LARGE_PATHS))
+    calls: dict[str, Callable[[], object]] = {
+        "engine": lambda: _alone(message, threads),
+        "crowd": lambda: crowd.simulate(message),
+    }
+    if lone is not None:
+        calls["lone"] = lambda: lone.simulate(message)
+    timings = side_by_side(calls, rounds=rounds)
+    assert len({_agreed(timing.answer) for timing in timings.values()}) == 1, "Ray Serve disagrees with the engine"
+    seconds = {name: timing.best_s for name, timing in timings.items()}
+    served = Row(
+        key="serve_over_engine",
+        what=f"Ray Serve, workers of 1 core: {threads}, over the engine's threads: {threads}; {seconds['crowd']:.1f} s",
+        figure=seconds["crowd"] / seconds["engine"],
+        unit="x time",
+        goal=at_most(1.05),
+    )
+    if lone is None:
+        return [served]
+    workers = Row(
+        key="serve_workers",
+        what=f"Ray Serve, {threads} workers of 1 core over one",
+        figure=seconds["lone"] / seconds["crowd"],
+        unit="x",
+        goal=at_least(0.95 * threads),
+    )
+    return [served, workers]
+
+
+def _small(served: Served) -> Row:
+    """Each call is another account, so that nothing of it is known. Levels are as near as 60 steps may reach, or the
+    breaches would be so few that they are estimated by themselves.
+    """
+    milliseconds = []
+    for number in range(SMALL_CALLS + 1):
+        message = as_input(typical(SMALL_PATHS, history=number))
+        message.settings.horizon_days = SMALL_DAYS
+        message.rules.max_drawdown.amount = "1500"
+        message.rules.profit_target.amount = "2000"
+        message.rules.ClearField("daily_loss")
+        begin = time.perf_counter()
+        found = served.simulate(message)
+        milliseconds.append((time.perf_counter() - begin) * 1_000)
+        assert found.paths == SMALL_PATHS
+    return Row(
+        key="serve_small_ms",
+        what=f"Ray Serve, {SMALL_PATHS:,} paths of {SMALL_DAYS} steps, from call to result, median",
+        figure=statistics.median(milliseconds[1:]),
+        unit="ms",
+        goal=at_most(60),
+    )
+
+
+def _many(served: Served, threads: int, rounds: int) -> Row:
+    messages = [account(number) for number in range(ACCOUNTS)]
+    calls: dict[str, Callable[[], object]] = {
+        "engine": lambda: sum(each.result.path_steps for each in many.simulate(messages, threads=threads)),
+        "served": lambda: served.simulate_many(messages),
+    }
+    timings = side_by_side(calls, rounds=max(1, rounds // 2))
+    assert timings["engine"].answer == timings["served"].answer
+    return Row(
+        key="serve_accounts",
+        what=f"Ray Serve, {ACCOUNTS:,} accounts of {PATHS:,} paths, over the engine",
+        figure=timings["served"].best_s / timings["engine"].best_s,
+        unit="x time",
+    )
+
+
+def _alone(message: engine_pb2.SimulateInput, threads: int) -> result_pb2.SimulationResult:
+    """All that a call does, in this process."""
+    plan = plan_of(message)
+    return result.build(plan, crew.simulate(plan, threads=threads), 0.0)
+
+
+def _agreed(answer: object) -> tuple[bytes, int]:
+    """What integers of all paths say: how they ended, and their steps."""
+    assert isinstance(answer, result_pb2.SimulationResult)
+    return answer.outcomes.SerializeToString(deterministic=True), answer.path_steps
+
+
+@contextmanager
+def _served(folder: Path, token: str, name: str, *options: object) -> Iterator[Served]:
+    """`python -m simulator.serve` in a process of its own, from its ready line to a clean end."""
+    command = [
+        sys.executable, "-m", "simulator.serve", "--name", name, "--port", "0", "--compile-cache", str(folder),
+        *(str(option) for option in options),
+    ]  # fmt: skip
+    environment = os.environ | {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_MODE": "token",
+        "RAY_AUTH_TOKEN": token,
+    }
+    ready = folder / f"{name}.json"
+    log = folder / f"{name}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*command, "--ready-file", str(ready)], env=environment, stdout=output, stderr=subprocess.STDOUT
+        )
+    try:
+        about = _when_ready(process, ready, log)
+        with grpc.insecure_channel(about["target"]) as channel:
+            yield Served(
+                target=about["target"],
+                application=about["application"],
+                ray_address=about["ray_address"],
+                stub=engine_pb2_grpc.EngineServiceStub(channel),
+            )
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=STOPS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _when_ready(process: subprocess.Popen[bytes], ready: Path, log: Path) -> dict[str, str]:
+    """What its ready file says."""
+    deadline = time.monotonic() + STARTS_WITHIN_S
+    while not ready.exists():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"The simulator did not start: {log.read_text(encoding='utf-8')[-4000:]}")
+        time.sleep(0.1)
+    about: dict[str, str] = json.loads(ready.read_text(encoding="utf-8"))
+    return about
