@@ -81,7 +81,7 @@ def _rare(rounds: int) -> list[Row]:
         (place / "rules.json").write_text(json.dumps(rules), encoding="utf-8")
         command = [
             *MCSIM, "--trades", str(place / "walk.csv"), "--rules", str(place / "rules.json"), "--model", "iid",
-            "--trades-per-day", "1", "--horizon-days", "3000", "--paths", "20000", "--seed", "7", "--format", "json",
+            "--trades-per-day", "1", "--horizon-days", "3000", "--paths", "60000", "--seed", "7", "--format", "json",
             "--compile-cache", folder,
         ]  # fmt: skip
         seconds, answers = [], []

@@ -153,10 +153,13 @@ def _alone(message: engine_pb2.SimulateInput, threads: int) -> result_pb2.Simula
     return result.build(plan, crew.simulate(plan, threads=threads), 0.0)
 
 
-def _agreed(answer: object) -> tuple[bytes, int]:
-    """What integers of all paths say: how they ended, and their steps."""
+def _agreed(answer: object) -> bytes:
+    """All of the result but for the time it took."""
     assert isinstance(answer, result_pb2.SimulationResult)
-    return answer.outcomes.SerializeToString(deterministic=True), answer.path_steps
+    timeless = result_pb2.SimulationResult()
+    timeless.CopyFrom(answer)
+    timeless.ClearField("elapsed_s")
+    return timeless.SerializeToString(deterministic=True)
 
 
 @contextmanager

@@ -13,6 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simulator.sums import dot
+
 FEWEST: Final = 8
 """Below this many observations no lag can be judged: trades are then drawn one by one."""
 
@@ -60,7 +62,7 @@ def _optimal(covariance: Series, window: int, n: int, variance: float) -> float:
     lags = np.arange(1, window + 1)
     flat_top = np.minimum(1.0, 2 * (1 - lags / window))
     weighted = 2 * flat_top * covariance[1 : window + 1]
-    g, spectrum = float(weighted @ lags), float(covariance[0] + weighted.sum())
+    g, spectrum = dot(weighted, lags), float(covariance[0] + weighted.sum())
     if spectrum == 0:
         return 1.0
     length = math.cbrt(2 * g * g / (variance * spectrum**2) * n)
@@ -71,7 +73,7 @@ def _optimal(covariance: Series, window: int, n: int, variance: float) -> float:
 def _correlogram(centred: Series, longest: int) -> tuple[Series, Series]:
     """Autocovariances and correlations at lags 0 to `longest`; correlations by the spread of the stretches compared."""
     n = centred.size
-    products = np.array([centred[lag:] @ centred[: n - lag] for lag in range(longest + 1)])
+    products = np.array([dot(centred[lag:], centred[: n - lag]) for lag in range(longest + 1)])
     squares = centred * centred
     ahead = np.array([squares[lag + 1 :].sum() for lag in range(longest + 1)])
     behind = np.array([squares[: n - lag - 1].sum() for lag in range(longest + 1)])

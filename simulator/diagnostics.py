@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from simulator.planning import Plan
 from simulator.spec import Model, Trade
+from simulator.sums import dot
 
 FEWEST: Final = 8
 """Below this many trades nothing can be said of dependence or drift."""
@@ -62,14 +63,14 @@ def effective_sample_size(series: Float64s) -> float:
     if not _judged(series):
         return float(series.size)
     centred = series - series.mean()
-    variance = float(centred @ centred) / series.size
+    variance = dot(centred, centred) / series.size
     return series.size * variance / max(long_run_variance(centred), variance)
 
 
 def lag_one_autocorrelation(series: Float64s) -> float:
     """Correlation of a trade with the next; 0 where it cannot be judged."""
     centred = series - series.mean()
-    return float(centred[1:] @ centred[:-1]) / float(centred @ centred) if _judged(series) else 0.0
+    return dot(centred[1:], centred[:-1]) / dot(centred, centred) if _judged(series) else 0.0
 
 
 def drift_z(series: Float64s) -> float:
@@ -82,7 +83,7 @@ def drift_z(series: Float64s) -> float:
         return 0.0
     early, late = series[: series.size // 2], series[series.size // 2 :]
     centred = np.concatenate([early - early.mean(), late - late.mean()])
-    independent = float(centred @ centred) / series.size
+    independent = dot(centred, centred) / series.size
     long_run = max(long_run_variance(centred), independent) * series.size / (series.size - 2)
     error = math.sqrt(long_run * (1 / early.size + 1 / late.size))
     return float(late.mean() - early.mean()) / error if error > 0 else 0.0
@@ -95,12 +96,12 @@ def long_run_variance(centred: Float64s) -> float:
     covariance = _covariances(centred, longest)
     lags = np.arange(1, longest + 1)
     zeroth = covariance[0] + 2 * covariance[1:].sum()
-    first = 2 * float(lags @ covariance[1:])
+    first = 2 * dot(lags, covariance[1:])
     if zeroth == 0:
         return float(covariance[0])
     bandwidth = min(math.floor(_BARTLETT * math.cbrt((first / zeroth) ** 2) * math.cbrt(n)), n - 1)
     weights = 1 - np.arange(1, bandwidth + 1) / (bandwidth + 1)
-    return float(covariance[0] + 2 * (weights @ _covariances(centred, bandwidth)[1:]))
+    return float(covariance[0] + 2 * dot(weights, _covariances(centred, bandwidth)[1:]))
 
 
 def block_length_reason(plan: Plan) -> str:
@@ -134,4 +135,4 @@ def _judged(series: npt.NDArray[np.generic]) -> bool:
 
 def _covariances(centred: Float64s, longest: int) -> Float64s:
     n = centred.size
-    return np.array([centred[lag:] @ centred[: n - lag] for lag in range(longest + 1)]) / n
+    return np.array([dot(centred[lag:], centred[: n - lag]) for lag in range(longest + 1)]) / n

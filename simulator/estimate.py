@@ -18,6 +18,7 @@ from typing import Final
 import numpy as np
 
 from simulator.histogram import Histogram
+from simulator.sums import dot
 
 LEVEL: Final = 0.95
 """Coverage of every confidence interval."""
@@ -99,7 +100,7 @@ def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
             value=value, std_error=(support.high - support.low) / 2, ci_low=support.low, ci_high=support.high
         )
     away = values.bin_means - value
-    variance = float(values.counts @ (away * away)) / (n - 1)
+    variance = dot(values.counts, away * away) / (n - 1)
     std_error = math.sqrt(variance / n)
     return _clipped(value, std_error, _student(n - 1), support)
 
@@ -208,12 +209,12 @@ def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
     at_risk = quantile(losses, confidence).value
     first = int(np.searchsorted(losses.bin_means, at_risk))
     counts, beyond = losses.counts[first:], losses.bin_means[first:] - at_risk
-    average = float(counts @ beyond) / n
+    average = dot(counts, beyond) / n
     value = at_risk + average / tail
     if in_tail < 2:
         return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
     away = beyond - average
-    variance = (float(counts @ (away * away)) + (n - int(counts.sum())) * average**2) / (n - 1)
+    variance = (dot(counts, away * away) + (n - int(counts.sum())) * average**2) / (n - 1)
     std_error = math.sqrt(variance / n) / tail
     return _clipped(value, std_error, _student(in_tail - 1), ANYWHERE)
 

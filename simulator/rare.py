@@ -35,6 +35,9 @@ from simulator.tilting import Weighting
 FEW: Final = 100
 """Fewer breaches among the plain paths are too few: a relative error above 10%."""
 
+LEAST_PATHS: Final = 50_000
+"""Of a simulation with fewer paths the pilots alone would be most of the work."""
+
 RARE: Final = 1e-3
 """More plain paths are the better remedy unless the probability is below this, as far as the plain paths can tell."""
 
@@ -136,7 +139,8 @@ def wanted(plan: Plan, tally: Tally) -> tuple[Outcome, ...]:
     Stress that replaces winners or strikes a day draws for itself and is not tilted.
     """
     settings, stress = plan.spec.settings, plan.spec.settings.stress
-    if not settings.rare_events or stress.fewer_winners or stress.worst_day or scores(plan) is None:
+    draws_for_itself = stress.fewer_winners or stress.worst_day
+    if not settings.rare_events or draws_for_itself or tally.paths < LEAST_PATHS or scores(plan) is None:
         return ()
     return tuple(end for end in possible(plan.spec.rules) if _is_rare(tally.outcomes[end], tally.paths))
 

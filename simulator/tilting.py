@@ -26,6 +26,7 @@ import numpy.typing as npt
 
 from simulator.history import History
 from simulator.spec import Model
+from simulator.sums import dot
 
 Float64s = npt.NDArray[np.float64]
 Uint32s = npt.NDArray[np.uint32]
@@ -178,7 +179,7 @@ def _log_mean(found: Float64s, strength: float) -> float:
 def _tilted_mean(found: Float64s, strength: float) -> float:
     exponent = -strength * found
     weight = np.exp(exponent - exponent.max())
-    return float(weight @ found / weight.sum())
+    return dot(weight, found) / float(weight.sum())
 
 
 def _lowest(pnl: Float64s, worst: Float64s) -> float:
@@ -191,8 +192,8 @@ def _discounted(pnl: Float64s, stays: float) -> Float64s:
     block = np.zeros(pnl.size)
     ahead = 0.0
     if stays < 1:
-        powers = stays ** np.arange(pnl.size)
-        ahead = float(powers @ pnl) / (1 - stays**pnl.size)
+        powers = np.power(stays, np.arange(pnl.size), dtype=np.float64)
+        ahead = dot(powers, pnl) / (1 - stays**pnl.size)
     for index in range(pnl.size - 1, -1, -1):
         ahead = pnl[index] + stays * ahead
         block[index] = ahead

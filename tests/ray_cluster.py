@@ -90,7 +90,7 @@ class RayCluster:
         for file in (self._process.stdin, self._process.stdout, self._complaints):
             assert file is not None
             file.close()
-        left = [child for child in below if child.is_running()]
+        left = [child for child in below if _runs(child)]
         assert (code, left) == (0, [])
         assert took_s < STOPS_WITHIN_S
 
@@ -188,6 +188,14 @@ def _start(otlp: OtlpReceiver, complaints: IO[str]) -> subprocess.Popen[str]:
         [sys.executable, "-m", "tests.ray_cluster_process", *arguments],
         cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=complaints,
     )  # fmt: skip
+
+
+def _runs(process: psutil.Process) -> bool:
+    """Not if it has ended, and only waits until init takes note of it: its own parent has ended too."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _title(process: psutil.Process) -> str:

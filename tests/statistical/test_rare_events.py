@@ -68,7 +68,7 @@ def test_the_same_as_many_plain_paths(kind: DrawdownKind, model: Model) -> None:
 
 
 def test_the_engine_chooses_it_where_plain_paths_are_wasted() -> None:
-    plan = plan_for(walk(11, 9), 50, days=3000, paths=20_000)
+    plan = plan_for(walk(11, 9), 50, days=3000, paths=60_000)
     found = crew.simulate(plan)
     built = result.build(plan, found, 0.0)
     [event] = built.rare_events
@@ -162,7 +162,7 @@ def test_what_plain_paths_contradict_is_not_believed(hits: int, believed: bool) 
 
 @pytest.mark.parametrize("spoiled", ["often", "switched off", "no floor", "few paths"])
 def test_and_only_there(spoiled: str) -> None:
-    plan = plan_for(walk(11, 9), 50, days=3000, paths=20_000)
+    plan = plan_for(walk(11, 9), 50, days=3000, paths=60_000)
     breached = 0
     match spoiled:
         case "often":
@@ -172,7 +172,7 @@ def test_and_only_there(spoiled: str) -> None:
             plan = replace(plan, spec=replace(plan.spec, settings=settings))
         case "no floor":
             plan = replace(plan, spec=replace(plan.spec, rules=Rules(starting_balance_minor=START)))
-    paths = 2_000 if spoiled == "few paths" else 20_000
+    paths = 40_000 if spoiled == "few paths" else 60_000
     tally = replace(Tally.empty(), paths=paths, outcomes=(0, breached, 0, paths - breached))
     assert rare.wanted(plan, tally) == ()
 

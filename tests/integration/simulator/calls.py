@@ -19,7 +19,7 @@ from tests.ray_cluster import ServedSimulator
 M = TypeVar("M", bound=Message)
 
 TWENTY_BLOCKS = 20 * 16_384
-A_FEW_SECONDS = 100 * 16_384
+A_FEW_SECONDS = 500 * 16_384
 FOR_EVER = 10**10
 
 
