@@ -24,7 +24,7 @@ from tests.service_process import ServiceProcess, core_service, environ, service
 pytestmark = [pytest.mark.stack, pytest.mark.ray, pytest.mark.timeout(240)]
 COMPLETED = "montecarlo.simulation-completed"
 WAIT_S = 90.0
-LONG_PATHS = 4_000_000
+LONG_PATHS = 40_000_000
 LONG_RUN = {"paths": LONG_PATHS, "seed": 5, "as_of": "2019-01-02T00:00:00Z"}
 """Its present is given: two jobs have the same input, and so the same digest, only if they have the same one."""
 
