@@ -156,7 +156,8 @@ def _begin(shape: Shape, job: Job) -> Block:
     wanted = path < job.paths.astype(jnp.uint32)
     state = loop.state._replace(end=jnp.where(wanted, loop.state.end, jnp.int32(rules.PASSED)))
     loop = loop._replace(state=state)
-    return Block(loop=loop, path=path, moved=jnp.bool_(False), visited=_whole_tiles(shape, job.paths))  # noqa: FBT003
+    moved = jnp.bool_(False)  # noqa: FBT003 — a value
+    return Block(loop=loop, path=path, moved=moved, visited=_whole_tiles(shape, job.paths))
 
 
 def _start(shape: Shape, job: Job) -> Loop:
