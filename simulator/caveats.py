@@ -14,6 +14,7 @@ from simulator.history import History
 from simulator.planning import Plan
 from simulator.spec import DrawdownKind, Rules
 from simulator.tally import Outcome, Tally
+from simulator.trades import UNKNOWN
 
 MIN_TRADES: Final = 60
 MIN_DAYS: Final = 20
@@ -151,7 +152,7 @@ def _of_data(history: History, rules: Rules) -> Iterator[Caveat]:
 def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
     """Where they were wanted and might have been used: some trades have them, or a floor trails them."""
     rule = plan.spec.rules.max_drawdown
-    known = sum(trade.mae_minor is not None for trade in plan.spec.trades)
+    known = int((plan.spec.trades.mae_minor != UNKNOWN).sum())
     trails = rule is not None and rule.kind is DrawdownKind.TRAILING_INTRADAY
     bounded = rule is not None or plan.spec.rules.daily_loss is not None
     if plan.spec.settings.excursions and not diagnostics.intra_trade and bounded and (known or trails):

@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
-from datetime import datetime
-from operator import attrgetter
 from typing import Final, Literal
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
 from montecarlo.engine.v1 import engine_pb2
-from montecarlo.v1 import trade_pb2
 from simulator.checks import Checks
 from simulator.codec_account import check_account, decode_account
 from simulator.codec_rules import decode_rules
-from simulator.codec_settings import decode_settings, decode_time
+from simulator.codec_settings import decode_settings
+from simulator.codec_trades import decode_trades, later
 from simulator.codec_uncertainty import check_scenarios, with_uncertainty
-from simulator.money import from_minor
-from simulator.spec import (
-    MAX_TRADES,
-    REACH,
-    Account,
-    Rules,
-    Spec,
-    Trade,
-)
+from simulator.spec import Account, Rules, Spec
+from simulator.trades import A_SECOND, Trades
 
 _DECIDES_NO_PATH: Final[
     tuple[Literal["paths", "scenarios", "precision", "time_budget_s", "estimation_risk", "rare_events", "as_of"], ...]
@@ -42,7 +31,7 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
     if rules is None:
         checks.bad("rules", "is missing: give at least rules.starting_balance")
         rules = Rules(starting_balance_minor=1)
-    trades = _trades(checks, message, rules.minor_digits)
+    trades = decode_trades(checks, message.trades, rules.minor_digits)
     start = rules.starting_balance_minor
     account = Account(balance_minor=start, high_water_mark_minor=start)
     if message.HasField("account"):
@@ -51,7 +40,7 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
     settings = with_uncertainty(checks, message.settings, settings, rules.minor_digits)
     if settings.seed is None:
         settings = replace(settings, seed=derived_seed(message))
-    _check_present(checks, message)
+    _check_present(checks, message, trades)
     checks.raise_if_any()
     spec = Spec(trades=trades, rules=rules, account=account, settings=settings)
     check_account(checks, spec)
@@ -82,63 +71,15 @@ def derived_seed(message: engine_pb2.SimulateInput) -> int:
     return int(digest(what)[:16], 16)
 
 
-def _trades(checks: Checks, message: engine_pb2.SimulateInput, digits: int) -> tuple[Trade, ...]:
-    count = len(message.trades)
-    if not count:
-        checks.bad("trades", "is empty: give at least one closed trade")
-    if count > MAX_TRADES:
-        checks.bad("trades", f"has {count} trades: give at most {MAX_TRADES}, the latest ones")
-        return ()
-    found = [_trade(checks, f"trades[{index}]", trade, digits) for index, trade in enumerate(message.trades)]
-    return tuple(sorted((trade for trade in found if trade), key=attrgetter("closed_at")))
-
-
-def _trade(checks: Checks, field: str, trade: trade_pb2.Trade, digits: int) -> Trade | None:
-    closed_at = _closed_at(checks, field, trade)
-    pnl = _amount(checks, f"{field}.pnl", trade.pnl, digits)
-    mae = _amount(checks, f"{field}.mae", trade.mae, digits) if trade.mae else None
-    mfe = _amount(checks, f"{field}.mfe", trade.mfe, digits) if trade.mfe else None
-    if mae is not None and mae > 0:
-        checks.bad(f"{field}.mae", f"{trade.mae} has the wrong sign: it is <= 0 by definition")
-    if mfe is not None and mfe < 0:
-        checks.bad(f"{field}.mfe", f"{trade.mfe} has the wrong sign: it is >= 0 by definition")
-    if trade.HasField("opened_at") and trade.HasField("closed_at") and _later(trade.opened_at, trade.closed_at):
-        checks.bad(f"{field}.opened_at", "is later than closed_at: check both, and their time zones")
-    for name in ("commission", "quantity"):
-        if text := getattr(trade, name):
-            checks.number(f"{field}.{name}", text)
-    if closed_at is None or pnl is None:
-        return None
-    return Trade(closed_at=closed_at, pnl_minor=pnl, mae_minor=mae, mfe_minor=mfe)
-
-
-def _amount(checks: Checks, field: str, text: str, digits: int) -> int | None:
-    """An amount that a trade may make or lose; None if it is bad."""
-    minor = checks.money(field, text, digits)
-    if minor is not None and abs(minor) > REACH:
-        checks.bad(field, f"{text} is too large: a trade may make or lose {from_minor(REACH, digits)}")
-    return minor
-
-
-def _closed_at(checks: Checks, field: str, trade: trade_pb2.Trade) -> datetime | None:
-    if not trade.HasField("closed_at"):
-        checks.bad(f"{field}.closed_at", "is missing: give the time at which the trade was closed")
-        return None
-    return decode_time(checks, f"{field}.closed_at", trade.closed_at)
-
-
-def _check_present(checks: Checks, message: engine_pb2.SimulateInput) -> None:
+def _check_present(checks: Checks, message: engine_pb2.SimulateInput, trades: Trades) -> None:
     """No trade was closed after the present, where that is given."""
-    if not message.settings.HasField("as_of"):
+    present = message.settings.as_of
+    if not message.settings.HasField("as_of") or not (trades.closed_at // A_SECOND >= present.seconds).any():
         return
     for index, trade in enumerate(message.trades):
-        if _later(trade.closed_at, message.settings.as_of):
+        if later(trade.closed_at, present):
             checks.bad(
                 f"trades[{index}].closed_at",
                 "is later than settings.as_of, the present: check its time zone, leave the trade out, or give a later"
                 " settings.as_of",
             )
-
-
-def _later(time: Timestamp, other: Timestamp) -> bool:
-    return (time.seconds, time.nanos) > (other.seconds, other.nanos)

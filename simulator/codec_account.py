@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from montecarlo.v1 import rules_pb2
 from simulator.checks import Checks
 from simulator.codec_reader import MAX_DAYS
@@ -59,7 +61,7 @@ def _contradictions(spec: Spec) -> Iterator[tuple[str, str]]:
     scaling = rules.scaling
     if scaling is not None:
         times = 1 + scaling.step_ppm * scaling.max_steps / 1_000_000
-        largest = max((abs(trade.pnl_minor) for trade in spec.trades), default=0)
+        largest = int(np.abs(spec.trades.pnl_minor).max(initial=0))
         if largest * times > REACH:
             yield (
                 "rules.scaling.max_steps",

@@ -25,6 +25,10 @@ Made = TypeVar("Made")
 CHUNK_S: Final = 0.1
 """How long a chunk should keep a thread: long against the cost of a merge, short against a person's patience."""
 
+OVERLAP: Final = 2
+"""Tasks for each thread that runs paths, where there are many accounts: while one waits for its paths, which hold no
+lock, another reads trades and makes a result. XLA has its own threads (`simulator.xla`), and no more than before."""
+
 LOOKS_S: Final = 0.05
 """The longest the caller's thread waits before it looks at the clock and at `stop`."""
 
@@ -49,6 +53,11 @@ class Account:
             return 1
         share = -(-self.ledger.unassigned(section) // (2 * threads))
         return max(1, min(share, int(self.units_per_s[section] * CHUNK_S)))
+
+    def finish(self, chunk: Chunk, found: Found, took_s: float) -> None:
+        """Books a chunk that took so long."""
+        self.ledger.finish(chunk, chunk.count, found)
+        self.units_per_s[chunk.section] = chunk.count / max(took_s, 1e-6)
 
     def expire_if_late(self, now: float) -> None:
         """Begins no further paths once the time budget is spent."""
@@ -110,13 +119,21 @@ Booking = Callable[[], None]
 """What the caller's thread does once a task of the pool is done."""
 
 
+def _found(account: Account, chunk: Chunk) -> tuple[Found, float]:
+    """What a chunk yields, and the seconds it took."""
+    began = time.monotonic()
+    found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=1)
+    return found, time.monotonic() - began
+
+
 class _Crew(Generic[Made]):
     """The books of `work`. A task runs in the pool and returns what is then to be done with the books."""
 
     def __init__(self, what: Work[Made], threads: int) -> None:
-        self.pool = ThreadPoolExecutor(max_workers=threads)
         self._what = what
         self._threads = threads
+        self._tasks = threads * OVERLAP if what.count > 1 else threads
+        self.pool = ThreadPoolExecutor(max_workers=self._tasks)
         self._begun = 0
         self._accounts: dict[int, Account] = {}
         self._running: set[Future[Booking]] = set()
@@ -136,7 +153,7 @@ class _Crew(Generic[Made]):
 
     def _feed(self) -> None:
         """Keeps every thread busy, with one task more than there are threads."""
-        while len(self._running) <= self._threads:
+        while len(self._running) <= self._tasks:
             task = self._next_task()
             if task is None:
                 return
@@ -150,7 +167,8 @@ class _Crew(Generic[Made]):
         if self._begun == self._what.count:
             return None
         index, self._begun = self._begun, self._begun + 1
-        return self._guarded(index, partial(self._prepare, index))
+        others_wait = self._begun + self._tasks <= self._what.count
+        return self._guarded(index, partial(self._begin, index, alone=others_wait))
 
     def _look_up(self) -> None:
         if self._what.stop():
@@ -173,22 +191,35 @@ class _Crew(Generic[Made]):
 
         return guarded
 
-    def _prepare(self, index: int) -> Booking:
+    def _begin(self, index: int, *, alone: bool) -> Booking:
         started = time.monotonic()
         plan = self._what.plan(index)
         account = Account(plan=plan, ledger=Ledger(Outline.of(plan)), started=started)
+        if alone and self._goes_on(account):
+            return self._make(index, account)
         return partial(self._accounts.__setitem__, index, account)
 
+    @staticmethod
+    def _goes_on(account: Account) -> bool:
+        """Runs paths of an account that no other thread knows of yet, for as long as a chunk takes; whether it is done.
+
+        While other accounts keep the other threads busy, a small one need not be handed from thread to thread.
+        """
+        while not account.ledger.complete and time.monotonic() - account.started < CHUNK_S:
+            chunk = account.ledger.take(account.size(1))
+            if chunk is None:
+                break
+            account.finish(chunk, *_found(account, chunk))
+            account.expire_if_late(time.monotonic())
+        return account.ledger.complete
+
     def _run(self, index: int, account: Account, chunk: Chunk) -> Booking:
-        began = time.monotonic()
-        found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=1)
-        return partial(self._book, index, chunk, found, time.monotonic() - began)
+        return partial(self._book, index, chunk, *_found(account, chunk))
 
     def _book(self, index: int, chunk: Chunk, found: Found, took_s: float) -> None:
         account = self._accounts.get(index)
         if account is not None:
-            account.ledger.finish(chunk, chunk.count, found)
-            account.units_per_s[chunk.section] = chunk.count / max(took_s, 1e-6)
+            account.finish(chunk, found, took_s)
             self._what.on_progress(account.ledger)
 
     def _make(self, index: int, account: Account) -> Booking:

@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.planning import Plan
-from simulator.spec import Model, Trade
+from simulator.spec import Model
 from simulator.sums import dot
+from simulator.trades import Trades
 
 FEWEST: Final = 8
 """Below this many trades nothing can be said of dependence or drift."""
@@ -124,7 +125,7 @@ def block_length_reason(plan: Plan) -> str:
             )
 
 
-def age_of(trades: tuple[Trade, ...], as_of: datetime | None) -> timedelta | None:
+def age_of(trades: Trades, as_of: datetime | None) -> timedelta | None:
     """How long ago the latest trade was closed, at the present that the settings name."""
     return None if as_of is None else as_of - trades[-1].closed_at
 

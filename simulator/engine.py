@@ -38,9 +38,11 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
     wanted = range(first_block, min(first_block + blocks, plan.blocks))
     size = max(1, min(BLOCKS_A_TALLY, -(-len(wanted) // threads)))
     batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    tally = partial(_tally, device)
+    if threads == 1 or len(batches) == 1:
+        return reduce(Tally.merge, map(tally, batches), Tally.empty())
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        found = map if threads == 1 else pool.map
-        return reduce(Tally.merge, found(partial(_tally, device), batches), Tally.empty())
+        return reduce(Tally.merge, pool.map(tally, batches), Tally.empty())
 
 
 def simulate(

@@ -4,7 +4,7 @@ It only wires the parts: random bits (`rng`), the next trade (`models`), the rul
 (`fan`). Which rules are on is static; all numbers are traced, and tables are padded to buckets, so jobs of one shape
 share one compilation.
 
-Lanes are visited a tile at a time, so that what a step touches stays near the core. Once the living fit fewer tiles,
+Lanes are visited a tile at a time, so that what a step touches stays near the core. Once the living fit half the tiles,
 they are moved together: a path that has ended costs no more than that. All lanes share one count of steps.
 
 The random bits of a pair of steps are drawn `once`, which takes one array: the two words travel as one complex number.
@@ -75,14 +75,17 @@ class Loop(NamedTuple):
 
 
 class Block(NamedTuple):
-    """All lanes. path: uint32[lanes], which path of the block each holds; moved: bool[], whether any holds another than
-    at first; visited: int32[], how many lanes, always whole tiles, hold every path that lives.
+    """All lanes. path: uint32[lanes], which path of the block each holds; visited: int32[], how many lanes, always
+    whole tiles, hold every path that lives; what the others hold says nothing; living: int32[], how many live; ended:
+    what the lanes held, by path, when they were last moved; moved: bool[], whether they ever were.
     """
 
     loop: Loop
     path: jax.Array
-    moved: jax.Array
     visited: jax.Array
+    living: jax.Array
+    ended: Loop
+    moved: jax.Array
 
 
 class Words(NamedTuple):
@@ -117,10 +120,11 @@ class Ended(NamedTuple):
 @partial(jax.jit, static_argnums=0)
 def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
-    end = lax.while_loop(_any_visited, partial(_round, shape, job), _begin(shape, job))
-    ended = _ended(shape, job, end.loop)
+    end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
+    loop = end.loop
     if shape.lanes > shape.tile:
-        ended = lax.cond(end.moved, lambda: lanes.moved(ended, lanes.inverse(end.path)), lambda: ended)
+        loop = lax.cond(end.moved, lambda: _kept(shape, end), lambda: end.loop)
+    ended = _ended(shape, job, loop)
     return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
 
 
@@ -156,8 +160,14 @@ def _begin(shape: Shape, job: Job) -> Block:
     wanted = path < job.paths.astype(jnp.uint32)
     state = loop.state._replace(end=jnp.where(wanted, loop.state.end, jnp.int32(rules.PASSED)))
     loop = loop._replace(state=state)
-    moved = jnp.bool_(False)  # noqa: FBT003 — a value
-    return Block(loop=loop, path=path, moved=moved, visited=_whole_tiles(shape, job.paths))
+    return Block(
+        loop=loop,
+        path=path,
+        visited=_whole_tiles(shape, job.paths),
+        living=job.paths,
+        ended=loop,
+        moved=jnp.bool_(False),  # noqa: FBT003 — a value
+    )
 
 
 def _start(shape: Shape, job: Job) -> Loop:
@@ -185,8 +195,20 @@ def _whole_tiles(shape: Shape, living: jax.Array) -> jax.Array:
     return jnp.asarray((living + tile - jnp.int32(1)) // tile * tile)
 
 
-def _any_visited(block: Block) -> jax.Array:
-    return jnp.asarray(block.visited > jnp.int32(0))
+def _any_living(block: Block) -> jax.Array:
+    return jnp.asarray(block.living > jnp.int32(0))
+
+
+def _stage(shape: Shape, job: Job, block: Block) -> Block:
+    """Rounds until the living fit half the tiles; then they are moved."""
+
+    def fill(block: Block) -> jax.Array:
+        return jnp.asarray(_any_living(block) & (jnp.int32(2) * _whole_tiles(shape, block.living) > block.visited))
+
+    block = lax.while_loop(fill, partial(_round, shape, job), block)
+    if shape.lanes > shape.tile:
+        block = lax.cond(_any_living(block), partial(_moved, shape), lambda block: block, block)
+    return block
 
 
 def _round(shape: Shape, job: Job, block: Block) -> Block:
@@ -202,9 +224,10 @@ def _round(shape: Shape, job: Job, block: Block) -> Block:
 
     if shape.lanes == shape.tile:
         loop: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, block.path, each), before)
-        return _gathered(shape, block._replace(loop=loop))
-    loop = lax.fori_loop(jnp.int32(0), block.visited // jnp.int32(shape.tile), visit, before)
-    return _gathered(shape, block._replace(loop=loop))
+    else:
+        loop = lax.fori_loop(jnp.int32(0), block.visited // jnp.int32(shape.tile), visit, before)
+    visited = lax.iota(jnp.int32, shape.lanes) < block.visited
+    return block._replace(loop=loop, living=jnp.sum(rules.living(loop.state) & visited, dtype=jnp.int32))
 
 
 def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
@@ -215,21 +238,24 @@ def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
     return jnp.clip(last - done.astype(jnp.int32), jnp.int32(1), jnp.int32(PAIRS_A_VISIT))
 
 
-def _gathered(shape: Shape, block: Block) -> Block:
-    """The living moved together if they then fill at most half the tiles; none is visited once no path lives."""
-    living = rules.living(block.loop.state)
-    needed = _whole_tiles(shape, jnp.sum(living, dtype=jnp.int32))
-    if shape.lanes == shape.tile:
-        return block._replace(visited=needed)
-    fewer = jnp.int32(2) * needed <= block.visited
-    moves = fewer & (needed > jnp.int32(0))
-    loop, path = lax.cond(
-        moves,
-        lambda held: lanes.moved(held, lanes.living_first(living)),
-        lambda held: held,
-        (block.loop, block.path),
-    )
-    return Block(loop=loop, path=path, moved=block.moved | moves, visited=jnp.where(fewer, needed, block.visited))
+def _moved(shape: Shape, block: Block) -> Block:
+    """The living in the first lanes that have room for them. A loop of no steps is what nothing need be copied for.
+
+    At least half the tiles are left, so they hold as many paths that have ended as those that are kept have room for
+    beside the living. These come last, so each comes from a tile that is left: `lanes.closed_up` may work in place.
+    """
+    needed = _whole_tiles(shape, block.living)
+    ended = _kept(shape, block)
+    order = lanes.living_first(rules.living(block.loop.state), block.visited)
+    loop, path = lanes.closed_up((block.loop, block.path), order, needed, shape.tile)
+    return block._replace(loop=loop, path=path, ended=ended, visited=needed, moved=jnp.bool_(True))  # noqa: FBT003 — a value
+
+
+def _kept(shape: Shape, block: Block) -> Loop:
+    """What all lanes have held, by path. What lanes have held that were never moved is copied, which is faster."""
+    first, later = (jnp.where(block.moved == moved, block.visited, jnp.int32(0)) for moved in (False, True))
+    ended = lanes.kept(block.ended, block.loop, None, first, shape.tile)
+    return lanes.kept(ended, block.loop, block.path, later, shape.tile)
 
 
 def _pair(shape: Shape, job: Job, path: jax.Array, loop: Loop) -> Loop:

@@ -34,28 +34,77 @@ def put(lanes: Leaves, tile: Leaves, first: jax.Array) -> Leaves:
     return found
 
 
-def moved(lanes: Leaves, order: jax.Array) -> Leaves:
-    """Lane i becomes what lane `order[i]` was; int32[lanes], a permutation."""
+def kept(archive: Leaves, lanes: Leaves, place: jax.Array | None, count: jax.Array, width: int) -> Leaves:
+    """The archive with what the first `count` lanes, whole tiles, hold: lane i goes to entry `place[i]`, none twice, or
+    without places to entry i.
+    """
 
-    def of(leaf: jax.Array) -> jax.Array:
-        return leaf.at[order].get(mode="promise_in_bounds", unique_indices=True) if leaf.ndim else leaf
+    def keep(number: jax.Array, archive: Leaves) -> Leaves:
+        first = number * jnp.int32(width)
+        tile = cut(lanes, lanes, first, width)
+        if place is None:
+            return put(archive, tile, first)
+        to = lax.dynamic_slice(place, (first,), (width,))
 
-    found: Leaves = jax.tree.map(of, lanes)
+        def of(leaf: jax.Array, part: jax.Array) -> jax.Array:
+            if not leaf.ndim:
+                return part
+            return leaf.at[to].set(part, mode="promise_in_bounds", unique_indices=True)
+
+        found: Leaves = jax.tree.map(of, archive, tile)
+        return found
+
+    found: Leaves = lax.fori_loop(jnp.int32(0), count // jnp.int32(width), keep, archive)
     return found
 
 
-def inverse(order: jax.Array) -> jax.Array:
-    """The permutation that undoes `order`."""
-    lane = lax.iota(jnp.int32, order.size)
-    return jnp.zeros_like(lane).at[order].set(lane, mode="promise_in_bounds", unique_indices=True)
+def closed_up(lanes: Leaves, order: jax.Array, count: jax.Array, width: int) -> Leaves:
+    """Lane i becomes what lane `order[i]` was, for the first `count` lanes, whole tiles.
+
+    It is done in place, tile by tile: no lane may come from a tile before its own.
+    """
+
+    def close_up(number: jax.Array, lanes: Leaves) -> Leaves:
+        first = number * jnp.int32(width)
+        source = lax.dynamic_slice(order, (first,), (width,))
+
+        def of(leaf: jax.Array) -> jax.Array:
+            return leaf.at[source].get(mode="promise_in_bounds", unique_indices=True) if leaf.ndim else leaf
+
+        tile: Leaves = jax.tree.map(of, lanes)
+        return put(lanes, tile, first)
+
+    found: Leaves = lax.fori_loop(jnp.int32(0), count // jnp.int32(width), close_up, lanes)
+    return found
 
 
-def living_first(living: jax.Array) -> jax.Array:
-    """The permutation that puts the living before the others and keeps both in their order; `living` is bool[lanes]."""
-    before = _before(living)
-    count = before[-1] + living[-1].astype(jnp.int32)
-    place = jnp.where(living, before, count + lax.iota(jnp.int32, living.size) - before)
-    return inverse(place)
+def living_first(living: jax.Array, count: jax.Array) -> jax.Array:
+    """Which of the first `count` lanes comes at each place, int32[lanes], a permutation of them: the living in their
+    order, then the others, the last one first. `living` is bool[lanes]; what comes beyond `count` says nothing.
+    """
+    found: jax.Array = lax.platform_dependent(living, count, cpu=_one_by_one, default=_side_by_side)
+    return found
+
+
+def _one_by_one(living: jax.Array, count: jax.Array) -> jax.Array:
+    def place(lane: jax.Array, held: tuple[jax.Array, jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+        order, front, back = held
+        lives = lax.dynamic_index_in_dim(living, lane, keepdims=False).astype(jnp.int32)
+        at = jnp.where(lives == jnp.int32(1), front, back)
+        order = lax.dynamic_update_slice(order, lane[None], (at,))
+        return order, front + lives, back + lives - jnp.int32(1)
+
+    start = (jnp.zeros(living.size, jnp.int32), jnp.int32(0), count - jnp.int32(1))
+    found: tuple[jax.Array, ...] = lax.fori_loop(jnp.int32(0), count, place, start)
+    return found[0]
+
+
+def _side_by_side(living: jax.Array, count: jax.Array) -> jax.Array:
+    lane = lax.iota(jnp.int32, living.size)
+    before = _before(living & (lane < count))
+    place = jnp.where(living, before, count - jnp.int32(1) - (lane - before))
+    place = jnp.where(lane < count, place, lane)
+    return jnp.zeros_like(lane).at[place].set(lane, mode="promise_in_bounds", unique_indices=True)
 
 
 def _before(living: jax.Array) -> jax.Array:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, time
 from enum import Enum
 
+from simulator.trades import Trades
+
 REACH = 2**29
 """A path may move this many minor units from its start and from its peak; sums and differences of two fit int32."""
 
@@ -66,16 +68,6 @@ class Model(Enum):
     CIRCULAR = "circular"
     NORMAL = "normal"
     STUDENT_T = "student_t"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trade:
-    """One closed trade. `closed_at` is aware. The worst open P&L (MAE) is ≤ 0, the best (MFE) ≥ 0; None: not known."""
-
-    closed_at: datetime
-    pnl_minor: int
-    mae_minor: int | None = None
-    mfe_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,9 +273,9 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spec:
-    """Everything one simulation needs. Trades are in close order."""
+    """Everything one simulation needs."""
 
-    trades: tuple[Trade, ...]
+    trades: Trades
     rules: Rules
     account: Account
     settings: Settings

@@ -12,7 +12,8 @@ from montecarlo.v1.result_pb2 import SimulationResult
 from riskio import files
 from simulator import codec, crew, engine, result
 from simulator.planning import Plan
-from simulator.spec import Account, DrawdownKind, MaxDrawdown, Rules, Settings, Spec, Trade
+from simulator.spec import Account, DrawdownKind, MaxDrawdown, Rules, Settings, Spec
+from simulator.trades import Trade, Trades
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLES: Final = ROOT / "mcsvc" / "devstack" / "samples"
@@ -37,7 +38,7 @@ def walls(room: int | None = None, target: int | None = None, kind: DrawdownKind
 
 def plan_of(pnls: Amounts, rules: Rules, settings: Settings) -> Plan:
     """A fresh account of a history with one trade a day."""
-    trades = tuple(Trade(closed_at=MORNING + timedelta(days=day), pnl_minor=pnl) for day, pnl in enumerate(pnls))
+    trades = Trades.of(Trade(closed_at=MORNING + timedelta(days=day), pnl_minor=pnl) for day, pnl in enumerate(pnls))
     account = Account(balance_minor=START, high_water_mark_minor=START)
     return engine.plan(Spec(trades=trades, rules=rules, account=account, settings=settings), NO_DIGEST)
 

@@ -25,8 +25,8 @@ from simulator.spec import (
     Scaling,
     Settings,
     Spec,
-    Trade,
 )
+from simulator.trades import Trade, Trades
 
 MORNING = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 WIDE = 10**8
@@ -80,7 +80,7 @@ def planned(
         daily_loss=DailyLoss(limit_minor=WIDE),
         scaling=scaling,
     )
-    trades = tuple(
+    trades = Trades.of(
         trade_of(MORNING + timedelta(days=number, seconds=second), amounts)
         for number, day in enumerate(days)
         for second, amounts in enumerate(day)

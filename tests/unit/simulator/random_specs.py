@@ -29,8 +29,8 @@ from simulator.spec import (
     Settings,
     Spec,
     Stress,
-    Trade,
 )
+from simulator.trades import Trade, Trades
 from tests.reference.floors import breached
 from tests.reference.standing import present
 from tests.unit.simulator.rule_shapes import FITTED, Shape
@@ -118,7 +118,7 @@ def horizons(rules: Rules) -> st.SearchStrategy[int | None]:
 
 @cache
 @st.composite
-def histories(draw: st.DrawFn, shape: Shape, step: int) -> tuple[Trade, ...]:
+def histories(draw: st.DrawFn, shape: Shape, step: int) -> Trades:
     """Days of trades, some of them with days off between; MAE and MFE are known or not as the shape says.
 
     What is fitted or made worse has a day that loses under any stress, a winner and three different P&Ls.
@@ -143,9 +143,9 @@ def parts(shape: Shape, step: int) -> st.SearchStrategy[Parts]:
     return st.tuples(pnl, mae, mfe if shape.drawdown is DrawdownKind.TRAILING_INTRADAY else st.none() | mfe)
 
 
-def trades_of(days: Sequence[Sequence[Parts]], dates: Sequence[int] | None = None) -> tuple[Trade, ...]:
+def trades_of(days: Sequence[Sequence[Parts]], dates: Sequence[int] | None = None) -> Trades:
     """Trades with these P&Ls, MAEs and MFEs, so many days after the first; on consecutive days if none are given."""
-    return tuple(
+    return Trades.of(
         Trade(closed_at=FIRST_CLOSE + timedelta(days=date, minutes=minute), pnl_minor=pnl, mae_minor=mae, mfe_minor=mfe)
         for date, trades in zip(range(len(days)) if dates is None else dates, days, strict=True)
         for minute, (pnl, mae, mfe) in enumerate(trades)

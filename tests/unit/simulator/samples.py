@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from simulator import engine
 from simulator.engine import Plan
-from simulator.spec import Account, DrawdownKind, MaxDrawdown, MinimumDays, Rules, Settings, Spec, Trade
+from simulator.spec import Account, DrawdownKind, MaxDrawdown, MinimumDays, Rules, Settings, Spec
+from simulator.trades import Trade, Trades
 
 MORNING = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
 DAYS = ((120, -80), (35,), (-150, 90, 10), (60, 60), (-40,))
@@ -21,9 +22,9 @@ RULES = Rules(
 FRESH = Account(balance_minor=START, high_water_mark_minor=START)
 
 
-def trades_of(days: Sequence[Sequence[int]]) -> tuple[Trade, ...]:
+def trades_of(days: Sequence[Sequence[int]]) -> Trades:
     """Trades with these P&Ls, a second apart, on consecutive days."""
-    return tuple(
+    return Trades.of(
         Trade(closed_at=MORNING + timedelta(days=day, seconds=second), pnl_minor=pnl)
         for day, pnls in enumerate(days)
         for second, pnl in enumerate(pnls)

@@ -29,8 +29,8 @@ from simulator.spec import (
     Settings,
     Spec,
     Stress,
-    Trade,
 )
+from simulator.trades import Trade, Trades
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -60,7 +60,7 @@ def plan_of(seed: int, paths: int) -> Plan:
     rng = np.random.default_rng(40)
     pnl = np.rint(rng.standard_t(4, 200) * 20_000 + 3_000).astype(int).tolist()
     first = datetime(2026, 1, 5, 10, tzinfo=UTC)
-    trades = tuple(
+    trades = Trades.of(
         Trade(closed_at=first + timedelta(days=2 * index // 5, seconds=index), pnl_minor=each)
         for index, each in enumerate(pnl)
     )

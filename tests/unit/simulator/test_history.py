@@ -7,8 +7,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from simulator.history import build_history, trading_day
-from simulator.spec import Trade, TradingDay
+from simulator.history import build_history
+from simulator.spec import TradingDay
+from simulator.trades import Trade, Trades
+from simulator.trading_days import trading_day
 
 NEW_YORK = ZoneInfo("America/New_York")
 PRAGUE = ZoneInfo("Europe/Prague")
@@ -61,7 +63,9 @@ def test_a_day_begins_with_the_gap_when_clocks_skip_its_reset(at: str, day: date
 
 def test_history_holds_days_as_stretches_of_trades() -> None:
     closes = ["2026-01-05T10:00", "2026-01-05T11:00", "2026-01-06T10:00", "2026-01-09T09:00", "2026-01-09T09:30"]
-    trades = [Trade(closed_at=utc(at), pnl_minor=pnl) for at, pnl in zip(closes, (5, -3, 7, 1, 2), strict=True)]
+    trades = Trades.of(
+        Trade(closed_at=utc(at), pnl_minor=pnl) for at, pnl in zip(closes, (5, -3, 7, 1, 2), strict=True)
+    )
     history = build_history(trades, TradingDay())
     assert history.pnl_minor.tolist() == [5, -3, 7, 1, 2]
     assert history.day_start.tolist() == [0, 2, 3]
@@ -76,7 +80,7 @@ def trade(second: int, pnl: int, mae: int | None = None, mfe: int | None = None)
 
 
 def test_excursions_are_kept_where_every_trade_has_them() -> None:
-    history = build_history([trade(0, 5, -3, 7), trade(1, -5, -9)], TradingDay())
+    history = build_history(Trades.of([trade(0, 5, -3, 7), trade(1, -5, -9)]), TradingDay())
     assert history.mae_minor is not None
     assert history.mae_minor.tolist() == [-3, -9]
     assert history.mfe_minor is None
@@ -84,5 +88,5 @@ def test_excursions_are_kept_where_every_trade_has_them() -> None:
 
 def test_trades_that_equal_an_earlier_one_are_counted() -> None:
     same, other_time, other_low = trade(0, 5, -3), trade(1, 5, -3), trade(0, 5, -4)
-    assert build_history([same, same, same, other_time, other_low], TradingDay()).duplicates == 2
-    assert build_history([same, other_time, other_low], TradingDay()).duplicates == 0
+    assert build_history(Trades.of([same, same, same, other_time, other_low]), TradingDay()).duplicates == 2
+    assert build_history(Trades.of([same, other_low, other_time]), TradingDay()).duplicates == 0

@@ -14,6 +14,7 @@ import pytest
 from scipy import stats
 
 from simulator.spec import REACH, DrawdownKind, Model, Scaling, Settings, Stress
+from simulator.trades import Trades
 from tests.unit.simulator.draws import drawn, planned
 
 FALSE_ALARM = 1e-4
@@ -142,7 +143,7 @@ def test_excursions_are_used_where_every_trade_has_what_the_rule_needs(
     plan = planned(with_excursions(20, seed=3), Settings(seed=1), kind=kind)
     pnl, mae, mfe = known
     one = replace(plan.spec.trades[4], pnl_minor=pnl, mae_minor=mae, mfe_minor=mfe)
-    spec = replace(plan.spec, trades=(*plan.spec.trades[:4], one, *plan.spec.trades[5:]))
+    spec = replace(plan.spec, trades=Trades.of([*plan.spec.trades[:4], one, *plan.spec.trades[5:]]))
     from simulator import engine
 
     assert engine.plan(spec, "5a" * 32).excursions is used

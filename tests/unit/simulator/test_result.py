@@ -12,8 +12,9 @@ import pytest
 from montecarlo.v1 import result_pb2, settings_pb2
 from simulator import bands, engine, result
 from simulator.engine import Plan
-from simulator.spec import Account, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec, Trade
+from simulator.spec import Account, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec
 from simulator.tally import Finished, Tally
+from simulator.trades import Trade, Trades
 
 START = 5_000_000
 PATHS = 8_000
@@ -29,7 +30,7 @@ def plan_of(pnls: Sequence[int], *, rules: Rules = RULES, model: Model = Model.I
     """A plan over a history of one trade a day."""
     first = datetime(2024, 1, 1, 12, tzinfo=UTC)
     spec = Spec(
-        trades=tuple(Trade(closed_at=first + timedelta(days=day), pnl_minor=pnl) for day, pnl in enumerate(pnls)),
+        trades=Trades.of(Trade(closed_at=first + timedelta(days=day), pnl_minor=pnl) for day, pnl in enumerate(pnls)),
         rules=rules,
         account=Account(balance_minor=balance, high_water_mark_minor=max(balance, START)),
         settings=Settings(paths=PATHS, horizon_days=40, model=model, seed=7),

@@ -30,10 +30,10 @@ from simulator.spec import (
     Scenario,
     Settings,
     Spec,
-    Trade,
 )
 from simulator.tally import Phase as PhaseCounts
 from simulator.tally import Tally
+from simulator.trades import Trade, Trades
 
 START = 5_000_000
 PATHS = 4_000
@@ -58,7 +58,7 @@ def plan_of(
 ) -> Plan:
     """A plan over a history of one trade a day."""
     maes = mae or [None] * len(pnls)
-    trades = tuple(
+    trades = Trades.of(
         Trade(closed_at=FIRST + timedelta(days=day), pnl_minor=pnl, mae_minor=worst)
         for day, (pnl, worst) in enumerate(zip(pnls, maes, strict=True))
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulator.history import History, build_history
 from simulator.spec import REACH, Stress, TradingDay
 from simulator.stress import stressed, stressed_amounts
+from simulator.trades import Trades
 from tests.unit.simulator.draws import MORNING, trade_of
 
 AMOUNTS = st.integers(-50_000, 50_000)
@@ -20,7 +21,7 @@ FACTORS = st.sampled_from([0.1, 0.5, 0.999999, 1.0, 1.1, 1.25, 1.5, 2.0, 3.33333
 
 
 def history_of(trades: list[tuple[int, int, int]]) -> History:
-    return build_history([trade_of(MORNING, each) for each in trades], TradingDay())
+    return build_history(Trades.of(trade_of(MORNING, each) for each in trades), TradingDay())
 
 
 def in_fractions(trades: list[tuple[int, int, int]], stress: Stress) -> list[tuple[int, int, int]]:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from simulator import tilting
 from simulator.history import History, build_history
-from simulator.spec import Model, Trade, TradingDay
+from simulator.spec import Model, TradingDay
 from simulator.tilting import Weighting, alias, candidates, scores
+from simulator.trades import Trade, Trades
 
 TWO_32 = 1 << 32
 
@@ -22,11 +23,11 @@ def history(*days: list[int]) -> History:
     """A history of these days, one trade an hour."""
     begin = datetime(2024, 1, 1, tzinfo=UTC)
     return build_history(
-        [
+        Trades.of(
             Trade(closed_at=begin + timedelta(days=day, hours=hour), pnl_minor=pnl)
             for day, trades in enumerate(days)
             for hour, pnl in enumerate(trades)
-        ],
+        ),
         TradingDay(),
     )
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import history
-from tests.reference import trading_days
+from simulator.trades import microseconds
+from simulator.trading_days import NOON, trading_day, trading_days
+from tests.reference import trading_days as walk
 
 CHANGES = (
     ("America/New_York", datetime(2024, 3, 10, 7, tzinfo=UTC)),
@@ -34,6 +36,30 @@ NEAR = st.builds(time, hour=st.sampled_from([0, 1, 2, 3, 23]), minute=st.sampled
 def test_days_turn_as_a_walk_through_the_minutes_finds(change: tuple[str, datetime], minutes: int, reset: time) -> None:
     """A day that begins at noon or later is named for the next date."""
     zone, at = ZoneInfo(change[0]), change[1] + timedelta(minutes=minutes)
-    begun = trading_days.trading_day(at, zone, reset)
-    named = begun + timedelta(days=1) if reset >= history.NOON else begun
-    assert history.trading_day(at, zone, reset) == named
+    begun = walk.trading_day(at, zone, reset)
+    named = begun + timedelta(days=1) if reset >= NOON else begun
+    assert trading_day(at, zone, reset) == named
+
+
+INSTANTS = st.integers(-(2**31), 2**31).map(lambda second: datetime.fromtimestamp(second, UTC))
+
+
+@given(
+    instants=st.lists(INSTANTS, max_size=20),
+    near=st.lists(st.tuples(st.sampled_from(CHANGES), st.integers(-3_000, 3_000)), max_size=20),
+    zone=st.sampled_from(["UTC", "Africa/Casablanca", "Asia/Kathmandu", *(name for name, _ in CHANGES)]),
+    reset=NEAR | st.times().map(lambda at: at.replace(microsecond=0)),
+)
+def test_days_of_a_history_are_those_of_its_instants(
+    instants: list[datetime], near: list[tuple[tuple[str, datetime], int]], zone: str, reset: time
+) -> None:
+    at = [*instants, *(change + timedelta(minutes=minutes) for (_, change), minutes in near)]
+    found = trading_days(np.array([microseconds(each) for each in at], np.int64), ZoneInfo(zone), reset)
+    assert found.tolist() == [trading_day(each, ZoneInfo(zone), reset).toordinal() for each in at]
+
+
+def test_the_first_and_the_last_days_of_the_calendar_have_a_day() -> None:
+    """Where the offset of the day before or after cannot be asked for."""
+    at = [datetime(1, 1, 1, 12, tzinfo=UTC), datetime(9999, 12, 31, 12, tzinfo=UTC)]
+    found = trading_days(np.array([microseconds(each) for each in at], np.int64), ZoneInfo("UTC"), time())
+    assert found.tolist() == [each.toordinal() for each in at]
