@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
 
 from montecarlo.engine.v1 import engine_pb2
 from riskio.invalid import InvalidFile
@@ -11,7 +10,6 @@ from riskio.rules_yaml import read_rules
 from riskio.trades_csv import COLUMNS, lines_of_trades, read_trades
 
 __all__ = ["COLUMNS", "InvalidFile", "lines_of_trades", "read_input", "read_rules", "read_trades"]
-_USUAL_CURRENCY: Final = "USD"
 
 
 def read_input(trades: Path, rules: Path) -> engine_pb2.SimulateInput:
@@ -20,8 +18,7 @@ def read_input(trades: Path, rules: Path) -> engine_pb2.SimulateInput:
     Raises: InvalidFile, OSError.
     """
     account_rules, account = read_rules(rules)
-    currency = account_rules.currency or _USUAL_CURRENCY
-    message = engine_pb2.SimulateInput(trades=read_trades(trades, currency), rules=account_rules)
+    message = engine_pb2.SimulateInput(trades=read_trades(trades), rules=account_rules)
     if account is not None:
         message.account.CopyFrom(account)
     return message

@@ -14,9 +14,8 @@ from riskio.invalid import InvalidFile, nearest
 from riskio.times import NotAnInstant, instant
 
 REQUIRED: Final = ("closed_at", "pnl")
-TEXTS: Final = ("pnl", "mae", "mfe", "commission", "instrument", "quantity")
-CURRENCY: Final = "currency"
-OPTIONAL: Final = ("opened_at", *TEXTS[1:], CURRENCY)
+TEXTS: Final = ("pnl", "mae", "mfe", "commission", "instrument", "quantity", "currency")
+OPTIONAL: Final = ("opened_at", *TEXTS[1:])
 COLUMNS: Final = f"CSV with the columns closed_at and pnl; known too are {', '.join(OPTIONAL)}; others are ignored"
 """The format in a line, for the help of a command."""
 
@@ -29,12 +28,12 @@ _COMMA: Final = (
 )
 
 
-def read_trades(path: Path, currency: str = "") -> list[trade_pb2.Trade]:
-    """The trades of a file; of an account in `currency`, rows in another one are refused.
+def read_trades(path: Path) -> list[trade_pb2.Trade]:
+    """The trades of a file. What their texts are worth is the engine's to say.
 
     Raises: InvalidFile, OSError.
     """
-    return [_trade(f"{path} line {line}", row, currency) for line, row in _rows(path)]
+    return [_trade(f"{path} line {line}", row) for line, row in _rows(path)]
 
 
 def lines_of_trades(path: Path) -> list[int]:
@@ -99,13 +98,11 @@ def _check_row(place: str, columns: Sequence[str], row: Sequence[str]) -> None:
             raise InvalidFile(place, f"has {text.strip()!r} under a column without a name: {_COMMA}")
 
 
-def _trade(place: str, row: Mapping[str, str], currency: str) -> trade_pb2.Trade:
-    given = row.get(CURRENCY, "")
-    if currency and given and given.upper() != currency:
-        raise InvalidFile(place, f"currency {given}, but the account is in {currency}: convert it")
+def _trade(place: str, row: Mapping[str, str]) -> trade_pb2.Trade:
     trade = trade_pb2.Trade()
     for name in TEXTS:
         setattr(trade, name, row.get(name, ""))
+    trade.currency = trade.currency.upper()
     for name in ("closed_at", "opened_at"):
         text = row.get(name, "")
         if text:

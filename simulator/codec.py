@@ -9,10 +9,11 @@ from typing import Final, Literal
 from montecarlo.engine.v1 import engine_pb2
 from simulator.checks import Checks
 from simulator.codec_account import check_account, decode_account
-from simulator.codec_rules import decode_rules
+from simulator.codec_rules import USUAL_CURRENCY, decode_rules
 from simulator.codec_settings import decode_settings
 from simulator.codec_trades import decode_trades, later
 from simulator.codec_uncertainty import check_scenarios, with_uncertainty
+from simulator.money import is_currency
 from simulator.spec import Account, Rules, Spec
 from simulator.trades import A_SECOND, Trades
 
@@ -32,6 +33,7 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
         checks.bad("rules", "is missing: give at least rules.starting_balance")
         rules = Rules(starting_balance_minor=1)
     trades = decode_trades(checks, message.trades, rules.minor_digits)
+    _check_currencies(checks, message)
     start = rules.starting_balance_minor
     account = Account(balance_minor=start, high_water_mark_minor=start)
     if message.HasField("account"):
@@ -61,14 +63,32 @@ def digest(message: engine_pb2.SimulateInput) -> str:
 def derived_seed(message: engine_pb2.SimulateInput) -> int:
     """The seed of an input that names none: 64 bits of the digest of what decides a path.
 
-    How many paths there are, what is reported beside them and when the input was fetched do not decide a path. So the
-    same account has the same futures tomorrow, and those of a run that stopped early come again with so many paths.
+    How many paths there are, what is reported beside them, when the input was fetched and that trades name the
+    account's currency do not decide a path. So the same account has the same futures tomorrow, and those of a run that
+    stopped early come again with so many paths.
     """
     what = engine_pb2.SimulateInput()
     what.CopyFrom(message)
     for name in _DECIDES_NO_PATH:
         what.settings.ClearField(name)
+    for trade in what.trades:
+        if trade.currency:
+            trade.ClearField("currency")
     return int(digest(what)[:16], 16)
+
+
+def _check_currencies(checks: Checks, message: engine_pb2.SimulateInput) -> None:
+    """No trade is in another currency than the account."""
+    currency = message.rules.currency or USUAL_CURRENCY
+    if not is_currency(currency) or {trade.currency for trade in message.trades} <= {"", currency}:
+        return
+    for index, trade in enumerate(message.trades):
+        if trade.currency not in {"", currency}:
+            checks.bad(
+                f"trades[{index}].currency",
+                f"{trade.currency[:40]!r} is not the account's currency, {currency}: convert the amounts to {currency},"
+                " or leave it out if they are",
+            )
 
 
 def _check_present(checks: Checks, message: engine_pb2.SimulateInput, trades: Trades) -> None:

@@ -48,12 +48,15 @@ _ACTIONS: Final[dict[int, DailyAction]] = {
     rules_pb2.DAILY_LOSS_ACTION_FAIL: DailyAction.FAIL,
     rules_pb2.DAILY_LOSS_ACTION_PAUSE: DailyAction.PAUSE,
 }
+USUAL_CURRENCY: Final = "USD"
+"""The account's, where the rules name none."""
+
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):([0-5]\d)", re.ASCII)
 
 
 def decode_rules(checks: Checks, message: rules_pb2.AccountRules) -> Rules:
     """The rules; what is bad is noted, and replaced so that reading can go on."""
-    currency = message.currency or "USD"
+    currency = message.currency or USUAL_CURRENCY
     digits = _digits(checks, currency)
     start = checks.positive_money("rules.starting_balance", message.starting_balance, digits) or 1
     breach = checks.kind("rules.breach", message.breach, _BREACHES) or BreachOperator.AT_OR_BELOW

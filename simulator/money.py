@@ -28,9 +28,14 @@ def minor_digits(currency: str) -> int:
 
     Raises: NotAnAmount if this is not the form of a currency code.
     """
-    if not _CURRENCY.fullmatch(currency):
+    if not is_currency(currency):
         raise NotAnAmount(f"{currency!r} is not an ISO 4217 code: write three capital letters, such as USD")
     return _OTHER_DIGITS.get(currency, 2)
+
+
+def is_currency(text: str) -> bool:
+    """Whether this is the form of a currency code of ISO 4217."""
+    return _CURRENCY.fullmatch(text) is not None
 
 
 def parse_decimal(text: str) -> Decimal:

@@ -21,6 +21,7 @@ Body = Mapping[str, Any]
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_CURRENCY = re.compile(r"[A-Z]{3}")
 _OPTIONAL_AMOUNTS = ("mae", "mfe", "commission", "quantity")
 
 
@@ -65,6 +66,8 @@ def _trade(item: object, where: str) -> trade_pb2.Trade:
             setattr(trade, name, _decimal(body, name, where))
     if body.get("instrument"):
         trade.instrument = _text(body, "instrument", where=f"{where}.instrument")
+    if body.get("currency"):
+        trade.currency = _currency(body, where)
     if body.get("opened_at"):
         trade.opened_at.CopyFrom(_time(body, "opened_at", where))
     return trade
@@ -74,6 +77,13 @@ def _decimal(body: Body, name: str, where: str) -> str:
     value = body.get(name)
     if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
         raise CoreServiceInvalid(f'{where}.{name}: {value!r} is not a decimal string such as "-12.50".')
+    return value
+
+
+def _currency(body: Body, where: str) -> str:
+    value = body.get("currency")
+    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+        raise CoreServiceInvalid(f'{where}.currency: {value!r} is not an ISO 4217 code such as "USD".')
     return value
 
 

@@ -6,6 +6,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -108,6 +109,17 @@ def test_trades_are_whole_and_in_order_whatever_the_page_size(url: str, page_siz
     ]
     assert found == rows
     assert len(rows) > 50
+
+
+def test_the_currency_of_a_trade_comes_with_it(tmp_path: Path) -> None:
+    shutil.copytree(SAMPLES, tmp_path / "data")
+    path = tmp_path / "data" / "trades" / "steady.csv"
+    header, *rows = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([f"{header},currency", *(f"{row},USD" for row in rows)]), encoding="utf-8")
+    with server("--data", str(tmp_path / "data")) as address, client(address) as core:
+        assert {trade.currency for trade in core.trades(STEADY)} == {"USD"}
+        lucky = core.trades(Subject(kind=SubjectKind.ASSESSMENT, ref="asm-lucky-001"))
+    assert {trade.currency for trade in lucky} == {""}
 
 
 def test_a_funded_account_has_the_trades_of_its_assessment_and_more(url: str) -> None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19montecarlo/v1/trade.proto\x12\rmontecarlo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc6\x01\n\x05Trade\x12-\n\tclosed_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pnl\x18\x02 \x01(\t\x12-\n\topened_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03mae\x18\x04 \x01(\t\x12\x0b\n\x03mfe\x18\x05 \x01(\t\x12\x12\n\ncommission\x18\x06 \x01(\t\x12\x12\n\ninstrument\x18\x07 \x01(\t\x12\x10\n\x08quantity\x18\x08 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19montecarlo/v1/trade.proto\x12\rmontecarlo.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n\x05Trade\x12-\n\tclosed_at\x18\x01 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03pnl\x18\x02 \x01(\t\x12-\n\topened_at\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0b\n\x03mae\x18\x04 \x01(\t\x12\x0b\n\x03mfe\x18\x05 \x01(\t\x12\x12\n\ncommission\x18\x06 \x01(\t\x12\x12\n\ninstrument\x18\x07 \x01(\t\x12\x10\n\x08quantity\x18\x08 \x01(\t\x12\x10\n\x08\x63urrency\x18\t \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,5 +33,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'montecarlo.v1.trade_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_TRADE']._serialized_start=78
-  _globals['_TRADE']._serialized_end=276
+  _globals['_TRADE']._serialized_end=294
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class Trade(_message.Message):
     COMMISSION_FIELD_NUMBER: _builtins.int
     INSTRUMENT_FIELD_NUMBER: _builtins.int
     QUANTITY_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
     pnl: _builtins.str
     """Profit or loss after costs, in account currency, decimal string with at most the currency's minor digits. Required."""
     mae: _builtins.str
@@ -43,6 +44,8 @@ class Trade(_message.Message):
     """What was traded, e.g. "ES". May be empty."""
     quantity: _builtins.str
     """How much was traded, decimal string. May be empty."""
+    currency: _builtins.str
+    """Currency of the amounts, ISO 4217. Empty: the account's. A trade in another currency than the account's is refused."""
     @_builtins.property
     def closed_at(self) -> _timestamp_pb2.Timestamp:
         """When the trade was closed, UTC. Required; decides the trading day the trade belongs to."""
@@ -62,10 +65,11 @@ class Trade(_message.Message):
         commission: _builtins.str = ...,
         instrument: _builtins.str = ...,
         quantity: _builtins.str = ...,
+        currency: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "opened_at", b"opened_at"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "commission", b"commission", "instrument", b"instrument", "mae", b"mae", "mfe", b"mfe", "opened_at", b"opened_at", "pnl", b"pnl", "quantity", b"quantity"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["closed_at", b"closed_at", "commission", b"commission", "currency", b"currency", "instrument", b"instrument", "mae", b"mae", "mfe", b"mfe", "opened_at", b"opened_at", "pnl", b"pnl", "quantity", b"quantity"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

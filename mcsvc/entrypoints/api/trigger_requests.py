@@ -15,6 +15,7 @@ from mcsvc.ports.job_store import Snapshot
 from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
 
 MAX_TRADES = 100_000
+_USUAL_CURRENCY = "USD"
 _ASKED = "give exactly one of assessment_id, funded_account_id and inline"
 
 
@@ -75,12 +76,18 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
         check.decimal("subject.inline.account.balance", inline.account.balance, required=True)
     if count <= MAX_TRADES:
         for index, trade in enumerate(inline.trades):
-            _check_trade(check, f"subject.inline.trades[{index}]", trade)
+            _check_trade(check, f"subject.inline.trades[{index}]", trade, inline.rules.currency or _USUAL_CURRENCY)
 
 
-def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
+def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade, currency: str) -> None:
     check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
     check.decimal(f"{path}.pnl", trade.pnl, required=True)
     opened, closed = ((each.seconds, each.nanos) for each in (trade.opened_at, trade.closed_at))
     in_order = opened <= closed or not (trade.HasField("opened_at") and trade.HasField("closed_at"))
     check.require(f"{path}.opened_at", "is later than closed_at: check both, and their time zones", holds=in_order)
+    if trade.currency not in {"", currency}:
+        check.reject(
+            f"{path}.currency",
+            f"{trade.currency[:40]!r} is not the account's currency, {currency}: convert the amounts to {currency},"
+            " or leave it out if they are",
+        )

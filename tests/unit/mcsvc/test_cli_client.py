@@ -15,6 +15,10 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from mcsvc.cli import register
+from mcsvc.domain.errors import InvalidRequest
+from mcsvc.entrypoints.api.problems import classify
+from mcsvc.entrypoints.api.trigger_requests import decode_trigger
+from mcsvc.entrypoints.grpc.errors import to_status
 from montecarlo.v1 import simulation_pb2 as pb
 from montecarlo.v1 import simulation_service_pb2 as api
 from montecarlo.v1.settings_pb2 import RESAMPLING_MODEL_IID
@@ -204,12 +208,22 @@ def test_bad_trades_are_told_by_their_lines_in_the_file(
     assert error == f"error: {trades} line 2 (subject.inline.trades[0].pnl): give a decimal number\n"
 
 
-def test_trades_in_another_currency_than_the_rules_are_not_sent(
-    trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+def test_trades_in_another_currency_than_the_rules_are_told_by_their_lines(
+    service: Service, trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    trades.write_text("closed_at,pnl,currency\n2026-01-02T10:00:00Z,12.50,EUR\n")
-    assert call("trigger", "--server", NOWHERE, "--trades", str(trades), "--rules", str(rules)) == 2
-    assert "line 2: currency EUR, but the account is in USD: convert it" in capsys.readouterr().err
+    trades.write_text("closed_at,pnl,currency\n2026-01-02T10:00:00Z,12.50,USD\n2026-01-02T11:00:00Z,1,EUR\n")
+
+    def answer(context: grpc.ServicerContext) -> pb.Simulation:
+        try:
+            decode_trigger(service.servicer.asked[-1], trace_parent="")
+        except InvalidRequest as refused:
+            context.abort_with_status(rpc_status.to_status(to_status(classify(refused))))
+        return job()
+
+    service.servicer.answer = answer
+    assert call("trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {trades} line 3 (subject.inline.trades[1].currency): 'EUR' is not the account's")
 
 
 @pytest.mark.parametrize("verb", ["get", "cancel", "report"])

@@ -190,6 +190,20 @@ def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:
     assert (late.field, late.description[:25]) == ("subject.inline.trades[1].opened_at", "is later than closed_at: ")
 
 
+@pytest.mark.parametrize("account", ["", "EUR"])
+def test_a_trade_in_another_currency_than_the_account_is_refused(account: str) -> None:
+    request = inline(3)
+    request.subject.inline.rules.currency = account
+    for trade, currency in zip(request.subject.inline.trades, ("", "USD", "EUR"), strict=True):
+        trade.currency = currency
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    [found] = caught.value.violations
+    bad, ours = (1, "EUR") if account else (2, "USD")
+    assert found.field == f"subject.inline.trades[{bad}].currency"
+    assert f"is not the account's currency, {ours}: convert the amounts to {ours}, or leave it out" in found.description
+
+
 @pytest.mark.parametrize(
     ("settings", "field"),
     [

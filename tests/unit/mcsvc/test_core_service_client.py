@@ -90,6 +90,8 @@ def test_an_account_that_breaks_the_contract_is_refused_by_name(change: dict[str
         ({"mae": "low"}, r"trades\[1\]\.mae"),
         ({"quantity": 3}, r"trades\[1\]\.quantity"),
         ({"instrument": 3}, r"trades\[1\]\.instrument"),
+        ({"currency": "usd"}, r"trades\[1\]\.currency"),
+        ({"currency": 840}, r"trades\[1\]\.currency"),
         ({"closed_at": "yesterday"}, r"trades\[1\]\.closed_at"),
         ({"closed_at": "2018-07-03T17:00:00"}, r"trades\[1\]\.closed_at"),
         ({"closed_at": None}, r"trades\[1\]\.closed_at"),
@@ -112,7 +114,7 @@ def test_a_body_of_another_form_is_refused(body: Any, named: str) -> None:
 
 def test_all_pages_of_trades_come_by_close_time_with_every_field() -> None:
     late = {"closed_at": "2018-07-05T20:00:00+02:00", "pnl": "3", "opened_at": "2018-07-05T13:30:00Z", "mae": "-1.00"}
-    late |= {"mfe": "4.50", "commission": "1.30", "instrument": "SPX5", "quantity": "2"}
+    late |= {"mfe": "4.50", "commission": "1.30", "instrument": "SPX5", "quantity": "2", "currency": "USD"}
     pages = {"": {"trades": [late], "next_page_token": "p2"}, "p2": {"trades": [TRADE], "next_page_token": ""}}
     trades = client(lambda request: httpx.Response(200, json=pages[request.url.params.get("page_token", "")])).trades(
         FUNDED
@@ -121,7 +123,8 @@ def test_all_pages_of_trades_come_by_close_time_with_every_field() -> None:
     assert trades[1].closed_at.ToJsonString() == "2018-07-05T18:00:00Z"
     assert trades[1].opened_at.ToJsonString() == "2018-07-05T13:30:00Z"
     assert (trades[1].mae, trades[1].mfe, trades[1].commission) == ("-1.00", "4.50", "1.30")
-    assert (trades[1].instrument, trades[1].quantity) == ("SPX5", "2")
+    assert (trades[1].instrument, trades[1].quantity, trades[1].currency) == ("SPX5", "2", "USD")
+    assert trades[0].currency == ""
     assert not trades[0].HasField("opened_at")
 
 

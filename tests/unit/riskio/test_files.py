@@ -87,18 +87,10 @@ def test_other_columns_and_empty_ones_are_ignored(tmp_path: Path) -> None:
     assert trade.pnl == "1"
 
 
-def test_a_row_in_another_currency_than_the_rules_is_refused_by_its_line(tmp_path: Path) -> None:
-    trades = written(
-        tmp_path,
-        "closed_at,pnl,currency\n2026-01-05T16:00:00Z,1,usd\n2026-01-05T17:00:00Z,1,\n2026-01-05T18:00:00Z,1,EUR\n",
-        "t.csv",
-    )
-    for rules in (RULES, "starting_balance: '1'"):
-        with pytest.raises(InvalidFile, match="line 4: currency EUR, but the account is in USD: convert it"):
-            files.read_input(trades, written(tmp_path, rules))
-    euros = written(tmp_path, "starting_balance: '1'\ncurrency: EUR")
-    with pytest.raises(InvalidFile, match="line 2: currency usd, but the account is in EUR: convert it"):
-        files.read_input(trades, euros)
+def test_a_row_has_its_currency_in_capital_letters(tmp_path: Path) -> None:
+    text = "closed_at,pnl,currency\n2026-01-05T16:00:00Z,1,usd\n2026-01-05T17:00:00Z,1,\n2026-01-05T18:00:00Z,1,EUR\n"
+    found = files.read_input(written(tmp_path, text, "t.csv"), written(tmp_path, RULES))
+    assert [trade.currency for trade in found.trades] == ["USD", "", "EUR"]
 
 
 def test_the_line_of_each_trade_is_where_its_row_ends(tmp_path: Path) -> None:

@@ -121,10 +121,11 @@ def test_more_mistakes_than_are_told_are_said_to_be_more(files: list[str], capsy
 def test_a_trade_in_another_currency_than_the_account_is_refused(
     files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    text = TRADES.replace("pnl", "pnl,currency").replace("Z,120", "Z,120,EUR").replace("-80", "-80,USD")
+    text = TRADES.replace("pnl", "pnl,currency").replace("Z,120", "Z,120,EUR").replace("-80", "-80,usd")
     Path(files[2]).write_text(text.replace(",35", ",35,").replace("-60", "-60,"), encoding="utf-8")
     assert cli.main(files) == 2
-    assert "line 2: currency EUR, but the account is in USD: convert it" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "line 2 (trades[0].currency): 'EUR' is not the account's currency, USD: convert the amounts to USD" in told
 
 
 def test_an_unknown_rule_is_told_with_the_nearest_one(

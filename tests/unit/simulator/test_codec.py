@@ -228,6 +228,29 @@ def test_an_account_that_has_ended_already_is_refused(account: dict[str, Any], f
     assert field in violations(message)
 
 
+@pytest.mark.parametrize(("account", "bad"), [("", [1, 2]), ("USD", [1, 2]), ("EUR", [0, 2])])
+def test_a_trade_in_another_currency_than_the_account_is_refused(account: str, bad: list[int]) -> None:
+    message = given(currency=account)
+    for trade, currency in zip(message.trades, ("USD", "EUR", "eur"), strict=True):
+        trade.currency = currency
+    found = violations(message)
+    assert set(found) == {f"trades[{index}].currency" for index in bad}
+    ours = account or "USD"
+    assert found["trades[2].currency"] == (
+        f"'eur' is not the account's currency, {ours}: convert the amounts to {ours}, or leave it out if they are"
+    )
+    message.rules.currency = "usd"
+    assert set(violations(message)) == {"rules.currency"}
+
+
+def test_a_trade_in_the_accounts_currency_is_the_same_trade() -> None:
+    message = given()
+    for trade in message.trades:
+        trade.currency = "USD"
+    assert decoded(message) == decoded(given())
+    assert codec.digest(message) != codec.digest(given())
+
+
 def test_all_bad_fields_are_named_at_once() -> None:
     message = given(currency="x", time_limit_days=-1)
     del message.trades[:]

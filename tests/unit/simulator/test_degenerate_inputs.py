@@ -185,7 +185,7 @@ def test_what_is_no_amount_is_refused(pnl: str) -> None:
 
 
 def test_the_currency_is_the_rules_and_amounts_must_fit_it() -> None:
-    """A trade names no currency: a history in another one is not noticed, but for amounts that this one cannot hold."""
+    """A trade need not name its currency: one in another is then noticed only by amounts that this one cannot hold."""
     message = given(MIXED)
     message.rules.currency = "JPY"
     found = refused(message)
