@@ -14,6 +14,9 @@ FIRST: Final = 3
 """Fields named of those of which the same is said."""
 
 _INDEX: Final = re.compile(r"\[\d+\]")
+_FIELD: Final = r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*"
+_SAID: Final = re.compile(rf"(?P<field>{_FIELD}): (?P<description>.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(rf"; (?={_FIELD}: )")
 _TRADE: Final = re.compile(r"(?:^|\.)trades\[(\d*)\]")
 
 
@@ -25,6 +28,13 @@ def told(violations: Iterable[tuple[str, str]], trades: Path | None = None) -> l
     of_trades = any(_TRADE.search(field) for field, _ in groups)
     places = _places(trades) if trades and of_trades else {}
     return [f"{_place(fields, places, trades)}: {description}" for (_, description), fields in groups.items()]
+
+
+def told_in_words(text: str, trades: Path | None = None) -> list[str]:
+    """The same of violations that stand in one text, as in "trades[0].pnl: is bad; rules: are missing"."""
+    parts = [_SAID.fullmatch(each) for each in _BETWEEN.split(text)]
+    found = [(part["field"], part["description"]) for part in parts if part]
+    return told(found, trades) if len(found) == len(parts) else [text]
 
 
 def _place(fields: Sequence[str], lines: Mapping[int, int], trades: Path | None) -> str:

@@ -11,7 +11,7 @@ import grpc
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
-from mcsvc.cli.running import FAILURE, USAGE, CliError
+from mcsvc.cli.running import FAILURE, LINES, USAGE, CliError
 from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
 from riskio import refusals
 
@@ -40,7 +40,7 @@ def refusal(error: grpc.RpcError, server: str, trades: Path | None = None) -> Cl
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CliError(f"The service at {server} did not answer within {TIMEOUT_S:.0f} s. Try again.")
     lines = refusals.told(_violations(error), trades) or [cast("grpc.Call", error).details() or str(error)]
-    return CliError("\n       ".join(lines), exit_code=USAGE if code in _USAGE_CODES else FAILURE)
+    return CliError(LINES.join(lines), exit_code=USAGE if code in _USAGE_CODES else FAILURE)
 
 
 def code_of(error: grpc.RpcError) -> grpc.StatusCode:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 
 from mcsvc.cli import render
 from mcsvc.cli.get import fetch
-from mcsvc.cli.running import CliError
+from mcsvc.cli.running import LINES, CliError
 from montecarlo.v1 import simulation_pb2 as pb
+from riskio import refusals
 from riskio.report import render as render_result
+
+_BAD_FIELDS: Final = "INPUT_INVALID"
 
 
 def run(args: Namespace) -> int:
@@ -25,23 +30,37 @@ def run(args: Namespace) -> int:
 
 
 def print_report(
-    simulation: pb.Simulation, console: Console, *, more_timing: Mapping[str, float] | None = None
+    simulation: pb.Simulation,
+    console: Console,
+    *,
+    more_timing: Mapping[str, float] | None = None,
+    trades: Path | None = None,
 ) -> None:
-    """The report of a simulation that has succeeded. Raises CliError for any other."""
-    timing = finished(simulation).timing
+    """The report of a simulation that has succeeded. Raises CliError for any other.
+
+    `trades` is the file that held the trades, so that those the engine refused are told by their lines.
+    """
+    timing = finished(simulation, trades).timing
     stages = {"queued": timing.queued_s, "fetch": timing.fetch_s, "simulate": timing.simulate_s, **(more_timing or {})}
     subject = render.subject_name(simulation)
     title = subject[0].upper() + subject[1:]
     render_result(simulation.result, console, title=title, timing=stages)
 
 
-def finished(simulation: pb.Simulation) -> pb.Simulation:
-    """The simulation, if it has a result. Raises CliError with the reason it has none."""
+def finished(simulation: pb.Simulation, trades: Path | None = None) -> pb.Simulation:
+    """The simulation, if it has a result; `trades` as of `print_report`. Raises CliError with why it has none."""
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
         return simulation
     told = f"Simulation {simulation.id} is {render.state_name(simulation)} and has no result."
     if simulation.HasField("error"):
-        told += f" {simulation.error.code}: {simulation.error.message}"
+        told += f" {simulation.error.code}:{_reason(simulation.error, trades)}"
     elif simulation.state not in render.FINAL:
         told += f" Follow it with `mcsvc watch {simulation.id}`."
     raise CliError(told)
+
+
+def _reason(error: pb.SimulationError, trades: Path | None) -> str:
+    """What is wrong; with the file of the trades at hand, each bad field on a line, those of trades by their lines."""
+    if error.code != _BAD_FIELDS or trades is None:
+        return f" {error.message}"
+    return LINES.join(["", *refusals.told_in_words(error.message, trades)])

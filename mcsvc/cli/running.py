@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from types import FrameType
 
 USAGE, FAILURE = 2, 1
+LINES = "\n       "
+"""Between the lines of a message, so that they stand below one another."""
 
 
 class CliError(Exception):

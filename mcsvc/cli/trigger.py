@@ -23,7 +23,7 @@ def run(args: Namespace) -> int:
     if args.output == "json":
         render.print_json(simulation)
     elif args.watch:
-        print_report(simulation, render.stdout())
+        print_report(simulation, render.stdout(), trades=args.trades)
     else:
         render.stdout().print(render.summary(simulation))
     return 1 if args.watch and simulation.state != pb.SIMULATION_STATE_SUCCEEDED else 0

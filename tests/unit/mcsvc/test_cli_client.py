@@ -226,6 +226,22 @@ def test_trades_in_another_currency_than_the_rules_are_told_by_their_lines(
     assert error.startswith(f"error: {trades} line 3 (subject.inline.trades[1].currency): 'EUR' is not the account's")
 
 
+def test_what_the_engine_refuses_after_the_job_was_made_is_told_by_line(
+    service: Service, trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = job(pb.SIMULATION_STATE_FAILED)
+    failed.error.code = "INPUT_INVALID"
+    failed.error.message = "trades[0].mae: 5 has the wrong sign: it is <= 0; rules.currency: is odd"
+    words = ["trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules), "--watch"]
+    service.servicer.watched = [[failed]]
+    assert call(*words) == 1
+    assert capsys.readouterr().err.splitlines()[-3:] == [
+        f"error: Simulation {ID} is failed and has no result. INPUT_INVALID:",
+        f"       {trades} line 2 (trades[0].mae): 5 has the wrong sign: it is <= 0",
+        "       rules.currency: is odd",
+    ]
+
+
 @pytest.mark.parametrize("verb", ["get", "cancel", "report"])
 def test_an_unknown_id_is_told_in_the_words_of_the_service(
     service: Service, verb: str, capsys: pytest.CaptureFixture[str]

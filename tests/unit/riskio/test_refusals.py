@@ -35,6 +35,20 @@ def test_a_trade_is_told_by_its_line(trades: Path) -> None:
     assert refusals.told(same, trades) == [f"{trades} lines 2, 5 (trades[0].pnl, …): is bad"]
 
 
+def test_violations_in_one_text_are_told_alike(trades: Path) -> None:
+    text = "trades[0].mae: 5 has the wrong sign; use <= 0; settings.scenarios[1].stress: is odd; trades[3].mfe: is bad"
+    assert refusals.told_in_words(text, trades) == [
+        f"{trades} line 2 (trades[0].mae): 5 has the wrong sign; use <= 0",
+        "settings.scenarios[1].stress: is odd",
+        f"{trades} line 5 (trades[3].mfe): is bad",
+    ]
+
+
+def test_a_text_that_names_no_field_stays_as_it_is(trades: Path) -> None:
+    for text in ("", "Something else: went wrong", "Something else; trades[0].pnl: is bad"):
+        assert refusals.told_in_words(text, trades) == [text]
+
+
 def test_without_a_file_that_can_be_read_again_the_field_must_do(trades: Path, tmp_path: Path) -> None:
     bad = [("trades[9].pnl", "is bad")]
     os.mkfifo(tmp_path / "pipe")
