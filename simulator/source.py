@@ -22,6 +22,8 @@ FITTED: Final = (Model.NORMAL, Model.STUDENT_T)
 RARE: Final = 1e-6
 """A fit whose trades are beyond REACH more often than this is refused; what is rarer is cut there."""
 
+_TAILS: Final = "a stress such as loss_factor for losses beyond those of the history"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
@@ -91,7 +93,7 @@ def _of_model(spec: Spec, history: History, found: Source) -> Iterator[tuple[str
     elif found.fit.scale == 0:
         yield "model", f"{name} does not fit trades of which two in three have the same P&L: use STATIONARY or IID"
     elif found.fit.freedom and found.fit.freedom <= HEAVIEST:
-        yield "model", f"{name} has no finite variance with tails as heavy as these: use STATIONARY, or NORMAL"
+        yield "model", f"{name} fits tails as heavy as these with no finite variance: use STATIONARY, and {_TAILS}"
     elif _beyond_reach(spec, history, found.fit):
         most = from_minor(REACH, spec.rules.minor_digits)
         yield "model", f"{name} would draw trades beyond {most}, the most that is computed: use STATIONARY or IID"

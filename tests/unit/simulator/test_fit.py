@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 from scipy import optimize, stats
 
+from mcsvc.devstack.core_service_data import SAMPLES
 from simulator.fit import LIGHTEST, Fit, fit
 from simulator.spec import Model
 
@@ -64,6 +67,55 @@ def test_no_parameters_near_by_or_far_away_fit_better(seed: int) -> None:
 
 def test_tails_without_a_variance_have_two_degrees_of_freedom() -> None:
     assert t_of(drawn(1, 500, seed=3)).freedom == 2.0
+
+
+@pytest.mark.parametrize(
+    ("trader", "freedom", "grid", "lost", "interval"),
+    [
+        ("martingale", 1.09, 5, (32, 33), None),
+        ("tail-risk", 0.83, 5, (168, 169), None),
+        ("short-history", 1.97, 10, (0, 0.01), (0.9, 6.0)),
+    ],
+)
+def test_samples_that_are_refused_have_tails_without_a_variance_whatever_their_ties(
+    trader: str, freedom: float, grid: int, lost: tuple[float, float], interval: tuple[float, float] | None
+) -> None:
+    """Without the bound, by another search; `lost` of log likelihood at the bound. The exact likelihood of amounts that
+    stand on their grid finds the same; every freedom of `interval` is within the 1.92 of a 95% likelihood interval.
+    """
+    amounts = sample(trader)
+    found = t_of(amounts)
+    assert found.freedom == 2.0
+    assert np.gcd.reduce(amounts - amounts[0]) == grid
+    free, best = best_freedom(amounts, None)
+    on_grid, _ = best_freedom(amounts, grid)
+    assert free == pytest.approx(freedom, abs=0.005)
+    assert on_grid == pytest.approx(free, rel=1e-4)
+    assert lost[0] <= best - likelihood(amounts, (2.0, found.location, found.scale)) <= lost[1]
+    if interval is not None:
+        assert all(best - best_freedom(amounts, None, held=each)[1] < 1.92 for each in interval)
+
+
+def sample(trader: str) -> Amounts:
+    with (SAMPLES / "trades" / f"{trader}.csv").open(encoding="utf-8", newline="") as file:
+        return np.array([round(100 * float(row["pnl"])) for row in csv.DictReader(file)], np.int32)
+
+
+def best_freedom(amounts: Amounts, grid: int | None, held: float | None = None) -> tuple[float, float]:
+    """The freedom of the largest likelihood and its logarithm: of the density, or of the steps of a grid over it."""
+    centre, spread = float(np.median(amounts)), float(np.subtract(*np.percentile(amounts, [75, 25]))) / 2
+
+    def lost(at: npt.NDArray[np.float64]) -> float:
+        law = stats.t(held or np.exp(at[2]), centre + spread * at[0], spread * np.exp(at[1]))
+        if grid is None:
+            return -float(law.logpdf(amounts).sum())
+        low, high = amounts - grid / 2, amounts + grid / 2
+        step = np.where(low > centre, law.sf(low) - law.sf(high), law.cdf(high) - law.cdf(low))
+        return -float(np.log(step / grid).sum())
+
+    how = {"maxiter": 4_000, "xatol": 1e-6, "fatol": 1e-8}
+    found = optimize.minimize(lost, np.array([0.0, 0.0, 0.3]), method="Nelder-Mead", options=how)
+    return float(np.exp(found.x[2])), -float(found.fun)
 
 
 def test_tails_lighter_than_the_normals_have_the_most_degrees_of_freedom() -> None:
