@@ -55,6 +55,7 @@ def outcomes(result: SimulationResult, console: Console, width: int) -> Renderab
 
 def _outcomes(result: SimulationResult, bar_width: int) -> Table:
     risk = result.HasField("estimation_risk")
+    known = {descriptor.name for descriptor, _ in result.estimation_risk.ListFields()}
     bars = [("", "left")] if bar_width else []
     kinds = [("sampling, 95%", "right"), ("history, 95%", "right")] if risk else [("95% interval", "right")]
     grid = table(("", "left"), *bars, ("probability", "right"), *kinds)
@@ -63,7 +64,8 @@ def _outcomes(result: SimulationResult, bar_width: int) -> Table:
         cells = [Text(bar(figure.value, bar_width), style=style)] if bar_width else []
         cells += [Text(percent(figure.value)), Text(percent_interval(figure))]
         if risk:
-            cells.append(Text(_history_interval(getattr(result.estimation_risk, field))))
+            interval = getattr(result.estimation_risk, field)
+            cells.append(Text(_history_interval(interval) if field in known else "unknown"))
         grid.add_row(label, *cells)
     return grid
 
@@ -137,7 +139,8 @@ def _history_interval(interval: EstimationInterval) -> str:
 
 def _two_kinds(result: SimulationResult) -> str:
     risk = result.estimation_risk
+    less = f", {risk.left_out:,} of them left out" if risk.left_out else ""
     return (
         "95% intervals of two kinds. sampling: what more paths narrow. history: what only more trades narrow, by "
-        f"{risk.histories:,} resampled histories of {risk.paths_per_history:,} paths each. They do not add up."
+        f"{risk.histories:,} resampled histories of {risk.paths_per_history:,} paths each{less}. They do not add up."
     )

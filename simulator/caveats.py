@@ -10,6 +10,7 @@ from typing import Final
 from montecarlo.v1.result_pb2 import Warning as Caveat
 from simulator import precision, rare
 from simulator.diagnostics import Diagnostics
+from simulator.estimation_risk import Histories
 from simulator.history import History
 from simulator.planning import Plan
 from simulator.spec import DrawdownKind, Rules
@@ -36,6 +37,8 @@ LARGEST_DRIFT_Z: Final = 3.0
 
 OLDEST: Final = timedelta(days=30)
 
+NO_HISTORIES: Final = Histories()
+
 
 class Code(StrEnum):
     """What there is to warn of. The values are the contract's."""
@@ -55,14 +58,19 @@ class Code(StrEnum):
     RARE_EVENT_UNRELIABLE = "RARE_EVENT_UNRELIABLE"
     FEW_PASSES = "FEW_PASSES"
     FEW_HISTORIES = "FEW_HISTORIES"
+    HISTORIES_LEFT_OUT = "HISTORIES_LEFT_OUT"
     PRECISION_NOT_REACHED = "PRECISION_NOT_REACHED"
 
 
 def caveats(
-    plan: Plan, tally: Tally, diagnostics: Diagnostics, shown: Collection[Outcome] | None = None
+    plan: Plan,
+    tally: Tally,
+    diagnostics: Diagnostics,
+    shown: Collection[Outcome] | None = None,
+    histories: Histories = NO_HISTORIES,
 ) -> list[Caveat]:
     """The warnings of a result, those of the history first. `shown`: the breaches of which importance sampling found a
-    figure that is shown; None if it was not tried.
+    figure that is shown; None if it was not tried. `histories`: the resampled ones.
     """
     return [
         *_of_size(plan.history, diagnostics),
@@ -73,6 +81,7 @@ def caveats(
         *_of_paths(plan.spec.rules, tally, shown or ()),
         *(() if shown is None else _of_rare_events(plan, tally, shown)),
         *_of_effort(plan, tally),
+        *_of_histories(plan, histories),
     ]
 
 
@@ -201,12 +210,24 @@ def _of_effort(plan: Plan, tally: Tally) -> Iterator[Caveat]:
                 f"The interval of {target.outcome} has a half-width of {half:.2g}, not {target.half_width:.2g}, as the "
                 f"{'time' if tally.paths < plan.paths else 'paths'} ran out: it takes about {needed:.2g} paths.",
             )
-    risk = settings.estimation_risk
+
+
+def _of_histories(plan: Plan, histories: Histories) -> Iterator[Caveat]:
+    risk = plan.spec.settings.estimation_risk
     if risk is not None and risk.histories < MIN_HISTORIES:
         yield _caveat(
             Code.FEW_HISTORIES,
             f"Estimation risk was taken from {risk.histories} resampled histories, so the ends of its intervals are "
             f"rough: ask for at least {MIN_HISTORIES}.",
+        )
+    if histories.left_out:
+        what = "The intervals are of the others" if histories.tell else "The others are too few for an interval"
+        yield _caveat(
+            Code.HISTORIES_LEFT_OUT,
+            f"{histories.left_out} of {len(histories.ends)} resampled histories were left out of the estimation risk: "
+            "they lack what the model or the stress needs, such as a losing trade, a day that lost or enough distinct "
+            f"P&L, or a balance went beyond what is computed. {what}, which may be harsher or milder: ask again "
+            "without that stress, with a model that resamples, or with more trades.",
         )
 
 

@@ -32,12 +32,28 @@ _ENTRY: Final = struct.Struct("<I4I")
 Float64s = npt.NDArray[np.float64]
 Counts = tuple[int, int, int, int]
 
+LEFT_OUT: Final[Counts] = (0, 0, 0, 0)
+LEAST_LEFT: Final = 20
+"""With fewer histories there is no interval; as few may be asked for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Histories:
-    """How the paths ended on each history done, by the history's number: paths by `Outcome`. Merging is exact."""
+    """How the paths ended on each history done, by the history's number: paths by `Outcome`, `LEFT_OUT` if there are
+    none. Merging is exact.
+    """
 
     ends: Mapping[int, Counts] = field(default_factory=dict)
+
+    @property
+    def left_out(self) -> int:
+        """Histories on which nothing could be simulated."""
+        return sum(each == LEFT_OUT for each in self.ends.values())
+
+    @property
+    def tell(self) -> bool:
+        """Whether enough are left for an interval."""
+        return len(self.ends) - self.left_out >= LEAST_LEFT
 
     def __or__(self, other: Histories) -> Histories:
         """The histories of both; one that is in both is the same in both."""
@@ -75,11 +91,12 @@ def ends(finished: Finished) -> Counts:
 
 
 def interval(found: Histories, outcome: Outcome) -> Interval:
-    """What the histories say of one outcome; see the module for the formulas.
+    """What the histories that are not left out say of one outcome; see the module for the formulas.
 
     Raises: ValueError for fewer than two histories.
     """
-    counts = np.array([found.ends[number] for number in sorted(found.ends)], dtype=np.float64)
+    kept = [ends for _, ends in sorted(found.ends.items()) if ends != LEFT_OUT]
+    counts = np.array(kept, dtype=np.float64)
     if len(counts) < 2:
         raise ValueError("Estimation risk needs two histories or more: ask for at least 20.")
     paths = counts[0].sum()

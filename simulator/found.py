@@ -13,7 +13,7 @@ from simulator.rare_event import RareEvent
 from simulator.scenarios import Paired
 from simulator.tally import Tally
 
-_MAGIC: Final = b"MCF2"
+_MAGIC: Final = b"MCF3"
 _LENGTHS: Final = struct.Struct("<4I")
 
 

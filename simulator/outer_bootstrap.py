@@ -4,6 +4,10 @@ Days are drawn by the stationary bootstrap (Politis & Romano 1994) with the auto
 many as there are, so each history keeps what happens within a day and from one day to the next. On each, a few paths
 are simulated as a simulation of its own, with its own seed, derived from the seed and the history's number. The block
 length of the trades stays that of the real history.
+
+A history may lack what the model or the stress needs, such as a losing trade: a simulation of its own would be refused.
+It is left out, and counted. One on which a fitted t has no finite variance is not: it has the heaviest tails, outcomes
+need no variance, and without it the others would look too mild.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from simulator import rng
 from simulator.block_length import automatic_block_length
 from simulator.history import History
 from simulator.planning import Plan
+from simulator.source import carries
 
 _SEEDS: Final = 0x48495354
 _DAYS: Final = 0x44415953
@@ -45,6 +50,11 @@ def plans(plan: Plan, first: int, count: int) -> Iterator[Plan]:
             blocks=1,
             fan_paths=0,
         )
+
+
+def is_left_out(plan: Plan) -> bool:
+    """Whether the history of such a simulation lacks what the model or the stress needs."""
+    return not carries(plan.spec, plan.history, plan.source)
 
 
 def day_block_length(history: History) -> float:

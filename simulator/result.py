@@ -75,7 +75,7 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
         horizon_days=plan.horizon_days,
         currency=rules.currency,
         history=history_summary(plan.history, unit=minor),
-        warnings=caveats(plan, tally, seen, [event.outcome for event in shown] if sought else None),
+        warnings=caveats(plan, tally, seen, [event.outcome for event in shown] if sought else None, found.histories),
         engine_version=ENGINE_VERSION,
         input_digest=plan.input_digest,
         elapsed_s=elapsed_s,

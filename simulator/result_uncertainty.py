@@ -58,14 +58,16 @@ def scenario(rules: Rules, name: str, pair: Paired, unit: float) -> result_pb2.S
 
 
 def estimation_risk(plan: Plan, histories: Histories) -> result_pb2.EstimationRiskResult | None:
-    """What the history's shortness leaves open; None where it was not asked for."""
+    """What the history's shortness leaves open; None where it was not asked for, no interval of too few histories."""
     asked = plan.spec.settings.estimation_risk
     if asked is None or not histories.ends:
         return None
-    found = {field: interval(histories, outcome) for outcome, field in possible(plan.spec.rules)}
+    told = possible(plan.spec.rules) if histories.tell else ()
+    found = {field: interval(histories, outcome) for outcome, field in told}
     return result_pb2.EstimationRiskResult(
         histories=len(histories.ends),
         paths_per_history=asked.paths,
+        left_out=histories.left_out,
         **{
             field: result_pb2.EstimationInterval(mean=each.mean, std_dev=each.std_dev, low=each.low, high=each.high)
             for field, each in found.items()

@@ -15,6 +15,7 @@ from functools import reduce
 from typing import TypeVar
 
 from simulator import engine, estimation_risk, outer_bootstrap, rare, scenarios
+from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
 from simulator.planning import Plan
@@ -57,7 +58,12 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
 
 def _histories(plan: Plan, first: int, count: int, threads: int | None) -> Found:
     def ended(resampled: Plan) -> estimation_risk.Counts:
-        return estimation_risk.ends(engine.finished(resampled, 0))
+        if outer_bootstrap.is_left_out(resampled):
+            return estimation_risk.LEFT_OUT
+        try:
+            return estimation_risk.ends(engine.finished(resampled, 0))
+        except AmountsTooLarge:
+            return estimation_risk.LEFT_OUT
 
     ends = _each(ended, outer_bootstrap.plans(plan, first, count), threads)
     return Found(histories=Histories(ends=dict(enumerate(ends, start=first))))

@@ -83,20 +83,44 @@ def check(spec: Spec, history: History, found: Source) -> None:
         raise InvalidInput([FieldViolation(field=f"settings.{field}", description=why) for field, why in violations])
 
 
+def carries(spec: Spec, history: History, found: Source) -> bool:
+    """Whether outcomes can be simulated: nothing is wrong that `check` refuses, but for a variance that is not finite.
+
+    Their probabilities need none, and the fit at the bound is the likeliest one within the bounds.
+    """
+    fitted = found.fit is None or not (_degenerate(spec, history, found.fit) or _far(spec, history, found.fit))
+    return fitted and not any(_of_stress(spec, history, found))
+
+
 def _of_model(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
     if found.fit is None:
         return
-    name, distinct = spec.settings.model.name, np.unique(history.pnl_minor).size
-    needed = 3 if found.fit.freedom else 2
+    why = _degenerate(spec, history, found.fit) or _heavy(found.fit) or _far(spec, history, found.fit)
+    if why:
+        yield "model", f"{spec.settings.model.name} {why}"
+
+
+def _degenerate(spec: Spec, history: History, found: Fit) -> str:
+    """Why there is no fit; empty if there is one, as with the others."""
+    distinct, needed = np.unique(history.pnl_minor).size, 3 if spec.settings.model is Model.STUDENT_T else 2
     if distinct < needed:
-        yield "model", f"{name} cannot be fitted to {distinct} distinct P&L: it takes {needed}; use STATIONARY or IID"
-    elif found.fit.scale == 0:
-        yield "model", f"{name} does not fit trades of which two in three have the same P&L: use STATIONARY or IID"
-    elif found.fit.freedom and found.fit.freedom <= HEAVIEST:
-        yield "model", f"{name} fits tails as heavy as these with no finite variance: use STATIONARY, and {_TAILS}"
-    elif _beyond_reach(spec, history, found.fit):
+        return f"cannot be fitted to {distinct} distinct P&L: it takes {needed}; use STATIONARY or IID"
+    if found.scale == 0:
+        return "does not fit trades of which two in three have the same P&L: use STATIONARY or IID"
+    return ""
+
+
+def _heavy(found: Fit) -> str:
+    if found.freedom and found.freedom <= HEAVIEST:
+        return f"fits tails as heavy as these with no finite variance: use STATIONARY, and {_TAILS}"
+    return ""
+
+
+def _far(spec: Spec, history: History, found: Fit) -> str:
+    if _beyond_reach(spec, history, found):
         most = from_minor(REACH, spec.rules.minor_digits)
-        yield "model", f"{name} would draw trades beyond {most}, the most that is computed: use STATIONARY or IID"
+        return f"would draw trades beyond {most}, the most that is computed: use STATIONARY or IID"
+    return ""
 
 
 def _beyond_reach(spec: Spec, history: History, found: Fit) -> bool:

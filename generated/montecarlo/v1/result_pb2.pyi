@@ -434,10 +434,15 @@ class EstimationRiskResult(_message.Message):
     BREACHED_MAX_DRAWDOWN_FIELD_NUMBER: _builtins.int
     BREACHED_DAILY_LOSS_FIELD_NUMBER: _builtins.int
     EXPIRED_FIELD_NUMBER: _builtins.int
+    LEFT_OUT_FIELD_NUMBER: _builtins.int
     histories: _builtins.int
-    """Resampled histories."""
+    """Resampled histories, those left out included."""
     paths_per_history: _builtins.int
     """Paths on each."""
+    left_out: _builtins.int
+    """Histories that lack what the model or the stress needs, such as a losing trade, or on which a balance went beyond what
+    is computed. The intervals are of the others; with fewer than 20 others there are none.
+    """
     @_builtins.property
     def passed(self) -> Global___EstimationInterval:
         """Of the probability to pass."""
@@ -463,10 +468,11 @@ class EstimationRiskResult(_message.Message):
         breached_max_drawdown: Global___EstimationInterval | None = ...,
         breached_daily_loss: Global___EstimationInterval | None = ...,
         expired: Global___EstimationInterval | None = ...,
+        left_out: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["breached_daily_loss", b"breached_daily_loss", "breached_max_drawdown", b"breached_max_drawdown", "expired", b"expired", "passed", b"passed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["breached_daily_loss", b"breached_daily_loss", "breached_max_drawdown", b"breached_max_drawdown", "expired", b"expired", "histories", b"histories", "passed", b"passed", "paths_per_history", b"paths_per_history"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["breached_daily_loss", b"breached_daily_loss", "breached_max_drawdown", b"breached_max_drawdown", "expired", b"expired", "histories", b"histories", "left_out", b"left_out", "passed", b"passed", "paths_per_history", b"paths_per_history"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -281,6 +281,15 @@ def test_sampling_error_and_what_the_history_leaves_open_stand_side_by_side_and_
     assert "They do not add up." in " ".join(shown.split())
 
 
+def test_histories_left_out_are_counted_and_without_enough_of_the_others_there_is_no_interval() -> None:
+    result = everything()
+    result.estimation_risk.left_out = 12
+    assert "500 resampled histories of 2,048 paths each, 12 of them left out." in " ".join(text(result).split())
+    for field in ("passed", "breached_max_drawdown", "breached_daily_loss", "expired"):
+        result.estimation_risk.ClearField(field)
+    assert line_with(text(result), "Passed").split()[-1] == "unknown"
+
+
 @pytest.mark.parametrize("width", [80, 120])
 def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: int) -> None:
     lines = [line.split() for line in text(everything(), width).splitlines()]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulator import outer_bootstrap
+from simulator import outer_bootstrap, sections
 from simulator.block_length import automatic_block_length
 from simulator.errors import InvalidInput
-from simulator.estimation_risk import Histories, interval
-from simulator.spec import EstimationRisk, Settings
+from simulator.estimation_risk import LEFT_OUT, Histories, interval
+from simulator.fit import HEAVIEST
+from simulator.planning import Plan
+from simulator.sections import Section
+from simulator.spec import EstimationRisk, Model, Rules, Settings, Stress
 from simulator.tally import Outcome
 from tests.unit.simulator.samples import DAYS, plan_of
 
@@ -126,3 +129,90 @@ def test_too_few_days_to_resample_are_refused_and_named() -> None:
     settings = Settings(estimation_risk=EstimationRisk(histories=20, paths=256))
     with pytest.raises(InvalidInput, match=r"settings.estimation_risk: needs a history of at least 5 trading days"):
         plan_of(settings, days=DAYS[:4])
+
+
+# Histories on which a simulation of its own would be refused.
+
+RISK = EstimationRisk(histories=40, paths=256)
+ONE_LOSER = ((10, 5), (20,), (15, -30), (40,), (12,))
+FEW_AMOUNTS = ((10,), (20,), (10,), (10,), (10,))
+
+
+def left_out(plan: Plan, count: int = 40) -> list[bool]:
+    return [outer_bootstrap.is_left_out(each) for each in outer_bootstrap.plans(plan, 0, count)]
+
+
+@pytest.mark.parametrize("stress", [Stress(fewer_winners=0.5), Stress(worst_day=True)])
+def test_a_history_without_the_loss_that_a_stress_needs_is_left_out(stress: Stress) -> None:
+    plan = plan_of(Settings(seed=3, stress=stress, estimation_risk=RISK), days=ONE_LOSER)
+    lossless = [bool((each.history.pnl_minor >= 0).all()) for each in outer_bootstrap.plans(plan, 0, 40)]
+    assert left_out(plan) == lossless
+    assert 5 < sum(lossless) < 25
+
+
+@pytest.mark.parametrize(
+    ("model", "least", "days"),
+    [(Model.NORMAL, 2, FEW_AMOUNTS), (Model.STUDENT_T, 3, ((10,), (-20,), (30,), (10,), (-20,), (30,)))],
+)
+def test_a_history_of_too_few_amounts_for_a_fit_is_left_out(
+    model: Model, least: int, days: tuple[tuple[int, ...], ...]
+) -> None:
+    plan = plan_of(Settings(seed=3, model=model, estimation_risk=RISK), days=days)
+    few = [np.unique(each.history.pnl_minor).size < least for each in outer_bootstrap.plans(plan, 0, 40)]
+    assert any(few)
+    assert not all(left_out(plan))
+    assert all(out for out, sparse in zip(left_out(plan), few, strict=True) if sparse)
+
+
+def test_amounts_that_stress_makes_too_large_leave_a_history_out() -> None:
+    """A mean of its own moves what volatility is about, so that here and there an amount is cut."""
+    days = ((2**28, 1), (0,), (-1,), (5,), (-(2**28) + 10,))
+    plan = plan_of(
+        Settings(seed=3, model=Model.IID, stress=Stress(volatility_factor=1.99), estimation_risk=RISK, horizon_days=1),
+        days=days, rules=Rules(starting_balance_minor=100),
+    )  # fmt: skip
+    assert 0 < sum(left_out(plan)) < 40
+
+
+def test_a_history_whose_t_has_no_finite_variance_stays_with_the_fit_at_the_bound() -> None:
+    pnls = np.rint(9_000 * np.random.default_rng(2).standard_t(2.6, 80)).astype(int).tolist()
+    plan = plan_of(Settings(seed=3, model=Model.STUDENT_T, estimation_risk=RISK), days=tuple((each,) for each in pnls))
+    fits = [each.source.fit for each in outer_bootstrap.plans(plan, 0, 40)]
+    assert 3 < sum(each is not None and each.freedom == HEAVIEST for each in fits) < 37
+    assert not any(left_out(plan))
+
+
+def test_what_is_left_out_has_no_paths_and_does_not_depend_on_chunks() -> None:
+    plan = plan_of(Settings(seed=3, stress=Stress(worst_day=True), estimation_risk=RISK), days=ONE_LOSER)
+    whole = sections.run(plan, Section.HISTORIES, 0, 40, threads=1).histories
+    parts = [sections.run(plan, Section.HISTORIES, first, 8, threads=3).histories for first in (32, 0, 16, 8, 24)]
+    merged = parts[0] | parts[1] | parts[2] | parts[3] | parts[4]
+
+    assert [whole.ends[number] == LEFT_OUT for number in range(40)] == left_out(plan)
+    assert {sum(each) for each in whole.ends.values()} == {0, 256}
+    assert merged.to_bytes() == whole.to_bytes()
+    assert Histories.from_bytes(whole.to_bytes()) == whole
+    assert whole.left_out == sum(left_out(plan))
+
+
+def test_a_history_with_a_balance_beyond_what_is_computed_is_left_out_and_the_job_goes_on() -> None:
+    """Only where every day won does a path of 61 days win more than 2^29; the real history has won every second day."""
+    days = ((9_000_000,), (-9_000_000,), (9_000_000,), (-9_000_001,), (9_000_001,))
+    settings = Settings(
+        seed=3, model=Model.IID, horizon_days=61, estimation_risk=EstimationRisk(histories=100, paths=256)
+    )
+    plan = plan_of(settings, days=days, rules=Rules(starting_balance_minor=100))
+    found = sections.run(plan, Section.HISTORIES, 0, 100).histories
+    all_won = [int(each.history.pnl_minor.min()) > 0 for each in outer_bootstrap.plans(plan, 0, 100)]
+    all_lost = [int(each.history.pnl_minor.max()) < 0 for each in outer_bootstrap.plans(plan, 0, 100)]
+    assert [found.ends[number] == LEFT_OUT for number in range(100)] == list(map(max, all_won, all_lost))
+    assert 1 <= found.left_out < 30
+
+
+def test_the_interval_is_that_of_the_histories_that_are_left() -> None:
+    rng = np.random.default_rng(6)
+    kept = histories(rng.beta(2, 8, 60), 500, rng)
+    more = kept | Histories(ends=dict.fromkeys(range(60, 90), LEFT_OUT))
+    assert interval(more, Outcome.PASSED) == interval(kept, Outcome.PASSED)
+    assert (more.left_out, more.tell) == (30, True)
+    assert not Histories(ends={**dict.fromkeys(range(19), (1, 2, 3, 4)), 19: LEFT_OUT}).tell

@@ -11,7 +11,7 @@ import pytest
 
 from simulator import engine, result
 from simulator.engine import Plan
-from simulator.estimation_risk import Histories
+from simulator.estimation_risk import LEFT_OUT, Histories
 from simulator.found import Found
 from simulator.histogram import Histogram
 from simulator.scenarios import Paired
@@ -148,6 +148,28 @@ def test_estimation_risk_is_told_for_every_outcome_that_is_possible() -> None:
     assert 0 < found.passed.low < found.passed.mean < found.passed.high < 200 / 256
     assert (found.breached_daily_loss.mean, found.breached_daily_loss.low) == (0, 0)
     assert found.breached_daily_loss.high > 0
+
+
+@pytest.mark.parametrize(("left", "shown"), [(20, True), (19, False)])
+def test_histories_that_are_left_out_are_counted_and_warned_of(left: int, shown: bool) -> None:
+    plan = plan_of(estimation_risk=EstimationRisk(histories=200, paths=256))
+    ends = {number: (number, 56, 100, 100 - number) if number < left else LEFT_OUT for number in range(200)}
+
+    built = result.build(plan, Found(tally=tally_of(), histories=Histories(ends=ends)), 0)
+
+    found, [warning] = built.estimation_risk, [each for each in built.warnings if each.code == "HISTORIES_LEFT_OUT"]
+    assert (found.histories, found.left_out) == (200, 200 - left)
+    assert found.HasField("passed") == found.HasField("expired") == shown
+    assert warning.message.startswith(f"{200 - left} of 200 resampled histories were left out")
+    assert ("too few for an interval" in warning.message) != shown
+
+
+def test_with_no_history_left_out_nothing_is_said_of_it() -> None:
+    plan = plan_of(estimation_risk=EstimationRisk(histories=200, paths=256))
+    histories = Histories(ends=dict.fromkeys(range(200), (56, 100, 100, 0)))
+    built = result.build(plan, Found(tally=tally_of(), histories=histories), 0)
+    assert "HISTORIES_LEFT_OUT" not in {each.code for each in built.warnings}
+    assert built.estimation_risk.left_out == 0
 
 
 def test_estimation_risk_not_asked_for_is_not_there() -> None:
