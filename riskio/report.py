@@ -19,7 +19,7 @@ from montecarlo.v1.result_pb2 import Distribution, Estimate, SimulationResult
 from riskio import uncertainty
 from riskio.fan import fan_chart
 from riskio.numbers import money, percent, rate, seconds
-from riskio.tables import has_open, percent_interval, table, with_error
+from riskio.tables import has_open, money_interval, percent_interval, table, with_error
 
 MAX_WIDTH: Final = 120
 QUANTILES: Final = ((0.05, 0.25, 0.5, 0.75, 0.95, 0.99), (0.05, 0.5, 0.95, 0.99), (0.05, 0.5, 0.95))
@@ -33,7 +33,7 @@ _MODELS: Final = {
     settings_pb2.RESAMPLING_MODEL_NORMAL: "normal distribution, fitted",
     settings_pb2.RESAMPLING_MODEL_STUDENT_T: "Student-t distribution, fitted",
 }
-_WHAT_IF: Final = "What if, on the same random numbers; below, the difference in points, ± for 95%"
+_WHAT_IF: Final = "What if, on the same random numbers, at 95%; below, the difference in points"
 _OPEN: Final = "open: not bounded, for too few paths reach there; more paths close it"
 _STOPPED: Final = {
     result_pb2.STOP_REASON_PRECISION: ", as precise as asked",
@@ -61,7 +61,7 @@ def _parts(result: SimulationResult, console: Console, width: int) -> Iterator[t
     if result.rare_events:
         yield "Rare breaches, by importance sampling", uncertainty.rare_events(result)
     if result.scenarios:
-        yield _WHAT_IF, uncertainty.scenarios(result)
+        yield _WHAT_IF, uncertainty.scenarios(result, width - 1)
     lost, spread = tails(result), distributions(result, console, width - 1)
     yield f"What may be lost, {result.currency}", lost
     legend = [Text(_OPEN, style="dim")] if has_open(lost) or has_open(spread) else []
@@ -173,5 +173,4 @@ def time_line(result: SimulationResult, timing: Mapping[str, float] | None) -> T
 
 
 def _add_loss(grid: Table, label: str, figure: Estimate) -> None:
-    interval = f"{money(figure.ci_low)} – {money(figure.ci_high)}"
-    grid.add_row(label, Text(money(figure.value), style="bold"), money(figure.std_error), interval)
+    grid.add_row(label, Text(money(figure.value), style="bold"), money(figure.std_error), money_interval(figure))

@@ -28,9 +28,17 @@ def has_open(shown: Table) -> bool:
     return any("open" in str(cell) for column in shown.columns for cell in column.cells)
 
 
-def percent_interval(figure: Estimate) -> str:
-    """The interval of a probability."""
-    return f"{percent(figure.ci_low)} – {percent(figure.ci_high)}"
+def percent_interval(figure: Estimate, *, narrow: bool = False) -> str:
+    """The interval of a probability; `narrow` says % once and has no spaces, unless an end is a plain number."""
+    low, high = percent(figure.ci_low), percent(figure.ci_high)
+    if narrow and low.endswith("%") and high.endswith("%"):
+        return f"{low.removesuffix('%')}–{high}"
+    return f"{low} – {high}"
+
+
+def money_interval(figure: Estimate) -> str:
+    """The interval of an amount."""
+    return f"{money(figure.ci_low)} – {money(figure.ci_high)}"
 
 
 def half_width(figure: Estimate) -> float:

@@ -6,15 +6,18 @@ stand side by side and are never added up.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from montecarlo.v1.result_pb2 import Estimate, EstimationInterval, SimulationResult
+from montecarlo.v1.result_pb2 import Estimate, EstimationInterval, ScenarioResult, SimulationResult
 from riskio.numbers import bar, money, percent, points, rare
-from riskio.tables import half_width, percent_interval, table
+from riskio.tables import half_width, money_interval, percent_interval, table
 
 OUTCOMES: Final = (
     ("passed", "Passed", "green"),
@@ -31,9 +34,13 @@ _SHORT: Final = {
     "expired": "survived",
     "mean": "mean P&L",
 }
-_CELL: Final = 14
+_CELL: Final = 13
+_BETWEEN: Final = (1, 3)
+"""Spaces between the columns of what-ifs, at least and at most."""
 _GAP: Final = 3
 _LEAST_BAR: Final = 5
+Z: Final = 1.959964
+"""Standard errors to either side of a figure that make its 95% interval."""
 
 
 def allowed(result: SimulationResult) -> list[tuple[str, str, str]]:
@@ -65,31 +72,59 @@ def _outcomes(result: SimulationResult, bar_width: int) -> Table:
         cells += [Text(percent(figure.value)), Text(percent_interval(figure))]
         if risk:
             interval = getattr(result.estimation_risk, field)
-            cells.append(Text(_history_interval(interval) if field in known else "unknown"))
+            cells.append(_history_interval(interval) if field in known else Text("unknown"))
         grid.add_row(label, *cells)
     return grid
 
 
-def scenarios(result: SimulationResult) -> RenderableType:
-    """Each what-if: its name, its figures, and below them what they differ by from the simulation proper."""
+def scenarios(result: SimulationResult, width: int) -> RenderableType:
+    """Each what-if: its name, its figures with their intervals, and below them what they differ by from the simulation
+    proper.
+    """
     fields = [field for field, _, _ in allowed(result)]
-    lines: list[RenderableType] = [_line(*(Text(_SHORT[field], style="dim") for field in (*fields, "mean")))]
-    for scenario in result.scenarios:
-        figures = [percent(getattr(scenario.outcomes, field).value) for field in fields]
-        moved = [_points(getattr(scenario.differences, field)) for field in fields]
-        more = scenario.mean_final_pnl_difference
-        change = Text(f"{signed(more.value)}\n±{money(half_width(more))}", style=_style(more))
-        lines.append(Text(scenario.name, style="bold"))
-        lines.append(_line(*map(Text, figures), Text(money(scenario.mean_final_pnl.value))))
-        lines.append(_line(*moved, change))
+    heads = [Text(_SHORT[field], style="dim") for field in (*fields, "mean")]
+    for narrow in (False, True):
+        rows = [(each.name, *_rows(each, fields, narrow=narrow)) for each in result.scenarios]
+        widths = _widths(heads, rows)
+        room = (width - sum(widths)) // (len(widths) - 1)
+        if room >= _BETWEEN[0]:
+            break
+    gap = min(max(room, _BETWEEN[0]), _BETWEEN[1])
+    lines: list[RenderableType] = [_line(heads, widths, gap)]
+    for name, figures, moved in rows:
+        lines += [Text(name, style="bold"), _line(figures, widths, gap), _line(moved, widths, gap)]
     return Group(*lines)
 
 
-def _line(*cells: Text) -> Table:
-    """One line of a table of which all columns are as wide."""
-    grid = Table.grid(padding=(0, 1))
-    for _ in cells:
-        grid.add_column(justify="right", min_width=_CELL, no_wrap=True)
+def _rows(scenario: ScenarioResult, fields: Sequence[str], *, narrow: bool) -> tuple[list[Text], list[Text]]:
+    """The figures, each above its interval, and the differences, each above its error."""
+    figures, moved = [], []
+    for field in fields:
+        figure = getattr(scenario.outcomes, field)
+        figures.append(_above(percent(figure.value), percent_interval(figure, narrow=narrow)))
+        moved.append(_points(getattr(scenario.differences, field)))
+    mean, more = scenario.mean_final_pnl, scenario.mean_final_pnl_difference
+    figures.append(_above(money(mean.value), money_interval(mean)))
+    moved.append(Text(f"{signed(more.value)}\n±{money(half_width(more))}", style=_style(more)))
+    return figures, moved
+
+
+def _above(figure: str, interval: str) -> Text:
+    return Text.assemble(figure, "\n", (interval, "dim"))
+
+
+def _widths(heads: Sequence[Text], rows: Iterable[tuple[str, list[Text], list[Text]]]) -> list[int]:
+    """The width that each column needs."""
+    lines = [heads, *(cells for _, *both in rows for cells in both)]
+    return [max(_CELL, *(cell_len(line) for cell in column for line in str(cell).split("\n")))
+            for column in zip(*lines, strict=True)]  # fmt: skip
+
+
+def _line(cells: Sequence[Text], widths: Sequence[int], gap: int) -> Table:
+    """One line of a table of which each column has its width."""
+    grid = Table.grid(padding=(0, gap, 0, 0), pad_edge=False)
+    for width in widths:
+        grid.add_column(justify="right", min_width=width, no_wrap=True)
     grid.add_row(*cells)
     return grid
 
@@ -133,14 +168,25 @@ def signed(value: float) -> str:
     return f"{'+' if value >= 0 else '-'}{money(abs(value))}"
 
 
-def _history_interval(interval: EstimationInterval) -> str:
-    return f"{percent(interval.low)} – {percent(interval.high)}"
+def _history_interval(interval: EstimationInterval) -> Text:
+    """The interval, and below it how far off either end may be."""
+    shown = Text(f"{percent(interval.low)} – {percent(interval.high)}")
+    if _has_errors(interval):
+        low, high = (percent(Z * error) for error in (interval.low_std_error, interval.high_std_error))
+        shown.append(f"\n±{low}   ±{high}", style="dim")
+    return shown
+
+
+def _has_errors(interval: EstimationInterval) -> bool:
+    return all(0 < error < math.inf for error in (interval.low_std_error, interval.high_std_error))
 
 
 def _two_kinds(result: SimulationResult) -> str:
     risk = result.estimation_risk
     less = f", {risk.left_out:,} of them left out" if risk.left_out else ""
+    ends = any(_has_errors(getattr(risk, field)) for field, _, _ in OUTCOMES)
     return (
         "95% intervals of two kinds. sampling: what more paths narrow. history: what only more trades narrow, by "
-        f"{risk.histories:,} resampled histories of {risk.paths_per_history:,} paths each{less}. They do not add up."
+        f"{risk.histories:,} resampled histories of {risk.paths_per_history:,} paths each{less}"
+        f"{'; below it, ± what more histories would narrow of either end' if ends else ''}. They do not add up."
     )

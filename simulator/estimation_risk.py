@@ -10,20 +10,23 @@ Casella & McCulloch 1992, ch. 3; for nested simulation Sun, Apley & Staum 2011):
 
 The interval is that of the percentiles (Efron 1979; Davison & Hinkley 1997, ch. 5) of estimates drawn together about
 their mean, p̃_r = p̄ + (p̂_r − p̄) σ/S, so that they spread as the histories do (Louis 1984). It is not a sampling error:
-more paths do not narrow it, more trades do. What no path on any history did may still be: the interval then is what the
-paths of one history leave open (Wilson's for 0 of M).
+more paths do not narrow it, more trades do. Its ends have an error of their own, for there are R histories and not
+more: that is how they vary over 200 samples of R of the p̂_r, drawn with replacement (Efron 1979). What no path on any
+history did may still be: the interval then is what the paths of one history leave open (Wilson's for 0 of M).
 """
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator import rng
 from simulator.estimate import LEVEL, probability
 from simulator.tally import Finished, Outcome
 
@@ -35,6 +38,13 @@ Counts = tuple[int, int, int, int]
 LEFT_OUT: Final[Counts] = (0, 0, 0, 0)
 LEAST_LEFT: Final = 20
 """With fewer histories there is no interval; as few may be asked for."""
+LEAST_FOR_ERRORS: Final = 100
+"""With fewer, hardly any history is beyond an end, and what such an end varies by is not seen in them."""
+RESAMPLES: Final = 200
+"""The error of an end is then known to 5% of itself."""
+
+_KEY: Final = (np.full(1, 0x454E4453, np.uint32), np.full(1, 0x424F4F54, np.uint32))
+_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,12 +86,17 @@ class Histories:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
-    """A probability over the histories: mean, standard deviation and 95% interval, inner sampling noise taken off."""
+    """A probability over the histories: mean, standard deviation and 95% interval, inner sampling noise taken off.
+
+    low_std_error, high_std_error: of the ends, for so many histories and not more; infinite where they are not known.
+    """
 
     mean: float
     std_dev: float
     low: float
     high: float
+    low_std_error: float = math.inf
+    high_std_error: float = math.inf
 
 
 def ends(finished: Finished) -> Counts:
@@ -101,18 +116,57 @@ def interval(found: Histories, outcome: Outcome) -> Interval:
         raise ValueError("Estimation risk needs two histories or more: ask for at least 20.")
     paths = counts[0].sum()
     shares = counts[:, outcome] / paths
-    mean, total = float(shares.mean()), float(shares.var(ddof=1))
-    noise = float((shares * (1 - shares)).mean()) / (paths - 1)
-    between = max(total - noise, 0.0)
-    drawn_in = mean + (shares - mean) * np.sqrt(between / total if total else 0.0)
-    low, high = (_percentile(np.sort(drawn_in), level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+    seen = _Spread.of(shares[np.newaxis], paths)
+    mean, std_dev = float(seen.mean[0]), float(seen.std_dev[0])
     if mean in {0.0, 1.0}:
         unseen = probability(round(mean * paths), int(paths))
-        low, high = unseen.ci_low, unseen.ci_high
-    return Interval(mean=mean, std_dev=float(np.sqrt(between)), low=low, high=high)
+        return Interval(mean=mean, std_dev=std_dev, low=unseen.ci_low, high=unseen.ci_high)
+    errors = (math.inf, math.inf) if len(shares) < LEAST_FOR_ERRORS else _errors_of_ends(shares, paths)
+    return Interval(
+        mean=mean,
+        std_dev=std_dev,
+        low=float(seen.low[0]),
+        high=float(seen.high[0]),
+        low_std_error=errors[0],
+        high_std_error=errors[1],
+    )
 
 
-def _percentile(ascending: Float64s, level: float) -> float:
-    """The quantile by the rank (R + 1)p, between neighbours on a straight line (Davison & Hinkley 1997, §5.2)."""
-    rank = level * (len(ascending) + 1) - 1
-    return float(np.interp(rank, np.arange(len(ascending)), ascending))
+class _Spread(NamedTuple):
+    """Of each row of shares: float64[rows]."""
+
+    mean: Float64s
+    std_dev: Float64s
+    low: Float64s
+    high: Float64s
+
+    @staticmethod
+    def of(shares: Float64s, paths: float) -> _Spread:
+        mean, total = shares.mean(axis=1), shares.var(axis=1, ddof=1)
+        noise = (shares * (1 - shares)).mean(axis=1) / (paths - 1)
+        between = np.maximum(total - noise, 0.0)
+        shrink = np.sqrt(np.divide(between, total, out=np.zeros_like(total), where=total > 0))
+        drawn_in = np.sort(mean[:, np.newaxis] + (shares - mean[:, np.newaxis]) * shrink[:, np.newaxis], axis=1)
+        low, high = (_percentile(drawn_in, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        return _Spread(mean=mean, std_dev=np.sqrt(between), low=low, high=high)
+
+
+def _percentile(ascending: Float64s, level: float) -> Float64s:
+    """The quantile of each row by the rank (R + 1)p, between neighbours on a straight line (Davison & Hinkley 1997,
+    §5.2).
+    """
+    last = ascending.shape[1] - 1
+    rank = min(max(level * (last + 2) - 1, 0.0), float(last))
+    below = min(int(rank), last - 1)
+    found: Float64s = ascending[:, below] + (ascending[:, below + 1] - ascending[:, below]) * (rank - below)
+    return found
+
+
+def _errors_of_ends(shares: Float64s, paths: float) -> tuple[float, float]:
+    """How the ends vary over as many histories drawn from these, with replacement."""
+    histories = len(shares)
+    number = np.arange(-(-RESAMPLES * histories // 2), dtype=np.uint32)
+    words = rng.threefry2x32(_KEY, (number, np.zeros(1, np.uint32)), rounds=_ROUNDS)
+    drawn = np.concatenate(words)[: RESAMPLES * histories].astype(np.uint64) * np.uint64(histories) >> np.uint64(32)
+    seen = _Spread.of(shares[drawn.astype(np.intp).reshape(RESAMPLES, histories)], paths)
+    return float(seen.low.std(ddof=1)), float(seen.high.std(ddof=1))

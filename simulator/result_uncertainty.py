@@ -69,7 +69,14 @@ def estimation_risk(plan: Plan, histories: Histories) -> result_pb2.EstimationRi
         paths_per_history=asked.paths,
         left_out=histories.left_out,
         **{
-            field: result_pb2.EstimationInterval(mean=each.mean, std_dev=each.std_dev, low=each.low, high=each.high)
+            field: result_pb2.EstimationInterval(
+                mean=each.mean,
+                std_dev=each.std_dev,
+                low=each.low,
+                high=each.high,
+                low_std_error=each.low_std_error,
+                high_std_error=each.high_std_error,
+            )
             for field, each in found.items()
         },
     )

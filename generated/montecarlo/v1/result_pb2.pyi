@@ -398,6 +398,8 @@ class EstimationInterval(_message.Message):
     STD_DEV_FIELD_NUMBER: _builtins.int
     LOW_FIELD_NUMBER: _builtins.int
     HIGH_FIELD_NUMBER: _builtins.int
+    LOW_STD_ERROR_FIELD_NUMBER: _builtins.int
+    HIGH_STD_ERROR_FIELD_NUMBER: _builtins.int
     mean: _builtins.float
     """Mean over the histories."""
     std_dev: _builtins.float
@@ -406,6 +408,12 @@ class EstimationInterval(_message.Message):
     """2.5% quantile over the histories."""
     high: _builtins.float
     """97.5% quantile over the histories."""
+    low_std_error: _builtins.float
+    """Standard error of low for so many histories and not more, >= 0. Infinite if it is not known: with fewer than 100
+    histories, or if no path or every path ended so.
+    """
+    high_std_error: _builtins.float
+    """Standard error of high, in the same way."""
     def __init__(
         self,
         *,
@@ -413,10 +421,12 @@ class EstimationInterval(_message.Message):
         std_dev: _builtins.float = ...,
         low: _builtins.float = ...,
         high: _builtins.float = ...,
+        low_std_error: _builtins.float = ...,
+        high_std_error: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "low", b"low", "mean", b"mean", "std_dev", b"std_dev"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["high", b"high", "high_std_error", b"high_std_error", "low", b"low", "low_std_error", b"low_std_error", "mean", b"mean", "std_dev", b"std_dev"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

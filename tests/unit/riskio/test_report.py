@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 from collections.abc import Callable
 from itertools import groupby
 
@@ -290,13 +291,48 @@ def test_histories_left_out_are_counted_and_without_enough_of_the_others_there_i
     assert line_with(text(result), "Passed").split()[-1] == "unknown"
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: int) -> None:
-    lines = [line.split() for line in text(everything(), width).splitlines()]
+def test_ends_of_which_the_error_is_known_have_it_below() -> None:
+    result = everything()
+    passed = result.estimation_risk.passed
+    passed.low_std_error, passed.high_std_error = 0.01, 0.02
+    result.estimation_risk.expired.low_std_error = math.inf
+    lines = text(result, 80).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith(" Passed"))
+    assert lines[at + 1].split() == ["±1.96%", "±3.92%"]
+    assert lines[at + 2].startswith(" Breached max drawdown")
+    assert text(result).count("±1.96%") == 1
+    assert "± what more histories would narrow of either end" in " ".join(text(result).split())
+    assert "either end" not in text(everything())
+
+
+@pytest.mark.parametrize(
+    ("width", "interval"),
+    [
+        (80, ["24.80–25.20%", "54.80–55.20%", "-0.20–0.20%", "19.80–20.20%", "-12,348 – -12,344"]),
+        (100, ["24.80% – 25.20%", "54.80% – 55.20%", "-0.20% – 0.20%", "19.80% – 20.20%", "-12,348 – -12,344"]),
+    ],
+)
+def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: int, interval: list[str]) -> None:
+    shown = text(everything(), width).splitlines()
+    lines = [line.split() for line in shown]
     at = lines.index(["worse"])
     assert lines[at + 1] == ["25.00%", "55.00%", "0.0012%", "20.00%", "-12,346"]
-    assert lines[at + 2] == ["-25.0000", "+25.0000", "+0.0012", "+0.0000", "-13,580"]
-    assert lines[at + 3] == ["±0.0008", "±0.0008", "±0.0008", "±0.0008", "±24"]
+    assert re.split(r" {2,}", shown[at + 2].strip()) == interval
+    assert lines[at + 3] == ["-25.0000", "+25.0000", "+0.0012", "+0.0000", "-13,580"]
+    assert lines[at + 4] == ["±0.0008", "±0.0008", "±0.0008", "±0.0008", "±24"]
+
+
+def test_columns_of_scenarios_stand_below_one_another_at_any_width() -> None:
+    """The last letter of each figure is where its heading ends, whatever a scenario's widest figure is."""
+    result = everything()
+    result.scenarios[1].outcomes.passed.ci_low = 1.234e-9
+    for width in (80, 100):
+        shown = text(result, width).splitlines()
+        at = next(number for number, line in enumerate(shown) if line.split()[:2] == ["passed", "max"])
+        ends = [shown[at].index(head) + len(head) for head in ("passed", "drawdown", "loss", "survived", "P&L")]
+        for line in (shown[at + 2], shown[at + 7]):
+            assert [line[end - 1] != " " and line[end : end + 1] in {" ", ""} for end in ends] == [True] * 5
+    assert "1.23e-9 – 25.20%" in text(result, 80)
 
 
 @pytest.mark.parametrize(

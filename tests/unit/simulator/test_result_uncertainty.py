@@ -146,6 +146,8 @@ def test_estimation_risk_is_told_for_every_outcome_that_is_possible() -> None:
     assert (found.histories, found.paths_per_history) == (200, 256)
     assert found.passed.mean == pytest.approx(99.5 / 256)
     assert 0 < found.passed.low < found.passed.mean < found.passed.high < 200 / 256
+    assert 0 < found.passed.low_std_error < found.passed.high_std_error * 5 < 1
+    assert np.isinf(found.breached_daily_loss.high_std_error)
     assert (found.breached_daily_loss.mean, found.breached_daily_loss.low) == (0, 0)
     assert found.breached_daily_loss.high > 0
 
