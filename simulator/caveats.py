@@ -12,8 +12,10 @@ from simulator import precision, rare
 from simulator.diagnostics import Diagnostics
 from simulator.estimation_risk import Histories
 from simulator.history import History
+from simulator.passable import why_no_pass
 from simulator.planning import Plan
-from simulator.spec import DrawdownKind, Rules
+from simulator.source import trails_open_equity
+from simulator.spec import Rules
 from simulator.tally import Outcome, Tally
 from simulator.trades import UNKNOWN
 
@@ -57,6 +59,7 @@ class Code(StrEnum):
     FEW_BREACHES = "FEW_BREACHES"
     RARE_EVENT_UNRELIABLE = "RARE_EVENT_UNRELIABLE"
     FEW_PASSES = "FEW_PASSES"
+    PASS_IMPOSSIBLE = "PASS_IMPOSSIBLE"  # noqa: S105 — a warning
     FEW_HISTORIES = "FEW_HISTORIES"
     HISTORIES_LEFT_OUT = "HISTORIES_LEFT_OUT"
     PRECISION_NOT_REACHED = "PRECISION_NOT_REACHED"
@@ -79,6 +82,7 @@ def caveats(
         *_of_data(plan.history, plan.spec.rules),
         *_of_excursions(plan, diagnostics),
         *_of_paths(plan.spec.rules, tally, shown or ()),
+        *_of_passes(plan, tally),
         *(() if shown is None else _of_rare_events(plan, tally, shown)),
         *_of_effort(plan, tally),
         *_of_histories(plan, histories),
@@ -159,18 +163,19 @@ def _of_data(history: History, rules: Rules) -> Iterator[Caveat]:
 
 
 def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
-    """Where they were wanted and might have been used: some trades have them, or a floor trails them."""
-    rule = plan.spec.rules.max_drawdown
-    known = int((plan.spec.trades.mae_minor != UNKNOWN).sum())
-    trails = rule is not None and rule.kind is DrawdownKind.TRAILING_INTRADAY
-    bounded = rule is not None or plan.spec.rules.daily_loss is not None
-    if plan.spec.settings.excursions and not diagnostics.intra_trade and bounded and (known or trails):
-        yield _caveat(
-            Code.EXCURSIONS_MISSING,
-            f"Breaches within a trade were not looked for: {known} of {len(plan.spec.trades)} trades have their MAE"
-            f"{', and a floor that trails open equity needs the MFE too' if trails else ''}, and the model must draw "
-            "trades of the history. The breach probabilities are too low: give MAE and MFE of every trade.",
-        )
+    """Where they were wanted and might have been used: there is a floor, and the settings do not decline them."""
+    rules, trades = plan.spec.rules, plan.spec.trades
+    bounded = rules.max_drawdown is not None or rules.daily_loss is not None
+    if not plan.spec.settings.excursions or diagnostics.intra_trade or not bounded:
+        return
+    known = int((trades.mae_minor != UNKNOWN).sum())
+    yield _caveat(
+        Code.EXCURSIONS_MISSING,
+        f"Breaches within a trade were not looked for: {known} of {len(trades)} trades have their MAE"
+        f"{', and a floor that trails open equity needs the MFE too' if trails_open_equity(rules) else ''}, and the "
+        "model must draw trades of the history. The breach probabilities are too low, if the rules hold within a trade "
+        "too: give MAE and MFE of every trade, or turn excursions off if only closed trades count.",
+    )
 
 
 def _of_rare_events(plan: Plan, tally: Tally, shown: Collection[Outcome]) -> Iterator[Caveat]:
@@ -195,8 +200,18 @@ def _of_paths(rules: Rules, tally: Tally, shown: Collection[Outcome]) -> Iterato
     breaches = sum(tally.outcomes[end] for end in ends)
     if breaches < MIN_EVENTS and not set(ends) <= set(shown):
         yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
-    if rules.steps[-1].target_minor is not None and tally.outcomes[Outcome.PASSED] < MIN_EVENTS:
-        yield _few(Code.FEW_PASSES, tally.outcomes[Outcome.PASSED], tally.paths, "passed")
+
+
+def _of_passes(plan: Plan, tally: Tally) -> Iterator[Caveat]:
+    passes, why = tally.outcomes[Outcome.PASSED], why_no_pass(plan)
+    if why:
+        yield _caveat(
+            Code.PASS_IMPOSSIBLE,
+            f"No path can pass, whatever is drawn: {why}. That probability is 0 by the rules and not by the trades: "
+            "check target, minimum days, consistency, time limit and horizon.",
+        )
+    elif plan.spec.rules.steps[-1].target_minor is not None and passes < MIN_EVENTS:
+        yield _few(Code.FEW_PASSES, passes, tally.paths, "passed")
 
 
 def _of_effort(plan: Plan, tally: Tally) -> Iterator[Caveat]:

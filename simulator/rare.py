@@ -1,4 +1,4 @@
-"""Breaches too rare for plain sampling: their probability by importance sampling, unbiased and with its relative error.
+"""Breaches too rare for plain sampling: their probability by importance sampling, with its relative error.
 
 Draws are weighted by `simulator.tilting`. Each path carries W, its likelihood ratio; the estimate of P(breach) over N
 paths is the mean of W over those that breach and 0 over the others, its standard error s/√N. How to tilt is chosen by

@@ -555,7 +555,9 @@ class RareEventEstimate(_message.Message):
     """Strength of the exponential tilt, per unit of account currency; negative tilts towards losses."""
     @_builtins.property
     def probability(self) -> Global___Estimate:
-        """The probability. Unbiased."""
+        """The probability. The estimator is unbiased for a number of paths that is fixed; this one stops at a relative error, and
+        a figure is shown only if its error is small and the plain paths do not contradict it, which biases it a little.
+        """
 
     def __init__(
         self,

@@ -22,6 +22,7 @@ from simulator.spec import (
     DrawdownKind,
     EstimationRisk,
     MaxDrawdown,
+    MinimumDays,
     Model,
     Payout,
     Phase,
@@ -217,7 +218,8 @@ def test_diagnostics_are_those_of_the_history() -> None:
 
 
 def test_a_sound_history_is_not_warned_of() -> None:
-    assert codes(plan_of(as_of=FIRST + timedelta(days=len(LONG)))) == set()
+    assert codes(plan_of(mae=[-20_000] * len(LONG), as_of=FIRST + timedelta(days=len(LONG)))) == set()
+    assert codes(plan_of(excursions=False)) == set()
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,10 @@ def test_a_sound_history_is_not_warned_of() -> None:
         (plan_of([*LONG, 900_000]), "ONE_TRADE_DOMINATES"),
         (plan_of([5, 6] * 40), "NO_LOSING_TRADE"),
         (plan_of(mae=[-20_000] * 119 + [None]), "EXCURSIONS_MISSING"),
+        (plan_of(), "EXCURSIONS_MISSING"),
+        (plan_of(rules=replace(FUNDED, max_drawdown=None)), "EXCURSIONS_MISSING"),
+        (plan_of(mae=[-20_000] * 120, model=Model.NORMAL), "EXCURSIONS_MISSING"),
+        (plan_of(rules=replace(RULES, minimum_days=MinimumDays(days=41))), "PASS_IMPOSSIBLE"),
         (
             plan_of(rules=replace(RULES, max_drawdown=MaxDrawdown(
                 kind=DrawdownKind.TRAILING_INTRADAY, allowance_minor=200_000))), "EXCURSIONS_MISSING",
@@ -248,12 +254,23 @@ def test_excursions_that_were_declined_or_used_are_not_missing() -> None:
     partly = [-20_000] * 119 + [None]
     assert "EXCURSIONS_MISSING" not in codes(plan_of(mae=partly, excursions=False))
     assert "EXCURSIONS_MISSING" not in codes(plan_of(mae=[-20_000] * 120))
+    assert "EXCURSIONS_MISSING" not in codes(plan_of(rules=replace(FUNDED, max_drawdown=None, daily_loss=None)))
     assert result.build(plan_of(mae=[-20_000] * 120), tally_of(), 0).diagnostics.intra_trade
 
 
 def test_a_precision_that_was_reached_is_not_warned_of() -> None:
     plan = plan_of(precision=(PrecisionTarget(outcome="passed", half_width=0.02),))
     assert "PRECISION_NOT_REACHED" not in codes(plan)
+
+
+def test_a_pass_that_is_impossible_is_not_called_rare() -> None:
+    plan = plan_of(rules=replace(RULES, minimum_days=MinimumDays(days=41)))
+    found = {each.code: each.message for each in result.build(plan, tally_of((0, 1_600, 1_200, 1_200)), 0).warnings}
+    assert "a pass takes 41 more trading days at least, and 40 are simulated" in found["PASS_IMPOSSIBLE"]
+    assert "FEW_PASSES" not in found
+    rare = codes(plan_of(rules=replace(RULES, minimum_days=MinimumDays(days=40))), tally_of((0, 1_600, 1_200, 1_200)))
+    assert "FEW_PASSES" in rare
+    assert "PASS_IMPOSSIBLE" not in rare
 
 
 def test_few_passes_of_the_last_phase_are_warned_of() -> None:
