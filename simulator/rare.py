@@ -17,7 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -46,6 +48,9 @@ BLOCK_PATHS: Final = 4_096
 
 MOST_BLOCKS: Final = 96
 """Blocks of the main run at most."""
+
+BLOCKS_AT_ONCE: Final = 4
+"""Of the main run; those beyond the one that is enough do not count, so a figure does not depend on the threads."""
 
 ENOUGH: Final = 0.01
 """Relative standard error at which the main run ends."""
@@ -115,6 +120,10 @@ class _Weights:
         """The variance of the estimate."""
         return max(self.squares[outcome] / self.paths - self.mean(outcome) ** 2, 0.0) / self.paths
 
+    def enough(self, outcome: Outcome) -> bool:
+        """Whether it is as precise as is asked for."""
+        return self.relative_variance(outcome) <= ENOUGH**2 * (self.paths - 1)
+
     def reliable(self, outcome: Outcome) -> bool:
         """Whether it is precise, and of many paths."""
         return (
@@ -154,12 +163,16 @@ def _is_rare(breaches: int, paths: int) -> bool:
     return breaches < FEW and probability(breaches, paths).ci_high < RARE
 
 
-def estimate(plan: Plan, outcomes: Iterable[Outcome], finish: Callable[[Plan, int], Finished]) -> tuple[RareEvent, ...]:
-    """The probabilities of these breaches, as far as tilting finds any.
+def estimate(
+    plan: Plan, outcomes: Iterable[Outcome], finish: Callable[[Plan, int], Finished], *, threads: int = 1
+) -> tuple[RareEvent, ...]:
+    """The probabilities of these breaches, as far as tilting finds any; `threads` only cost time.
 
     `finish` runs one block of a plan: `simulator.engine.finished`.
     """
-    return tuple(event for event in (_estimate(plan, outcome, finish) for outcome in outcomes) if event is not None)
+    with ThreadPoolExecutor(max_workers=threads) as pool:
+        found = [_estimate(plan, outcome, partial(_run, plan, finish), pool) for outcome in outcomes]
+    return tuple(event for event in found if event is not None)
 
 
 def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
@@ -185,16 +198,21 @@ def stride(plan: Plan) -> int:
     return max(1, int(_steps(plan) / starts))
 
 
-def _estimate(plan: Plan, outcome: Outcome, finish: Callable[[Plan, int], Finished]) -> RareEvent | None:
+def _estimate(
+    plan: Plan, outcome: Outcome, run: Callable[[int, Weighting, int], _Weights], pool: ThreadPoolExecutor
+) -> RareEvent | None:
     """One breach; None if no reliable figure was found."""
-    pilots = {each: _run(plan, each, _PILOT, 0, finish) for each in _weightings(plan, outcome)}
+    tried = list(_weightings(plan, outcome))
+    pilots = dict(zip(tried, pool.map(lambda each: run(_PILOT, each, 0), tried), strict=True))
     best = _best(pilots, outcome)
     if best is None:
         return None
     total = _Weights()
-    for block in range(MOST_BLOCKS):
-        total += _run(plan, best, _MAIN, block, finish)
-        if total.relative_variance(outcome) <= ENOUGH**2 * (total.paths - 1):
+    for first in range(0, MOST_BLOCKS, BLOCKS_AT_ONCE):
+        for found in pool.map(partial(run, _MAIN, best), range(first, first + BLOCKS_AT_ONCE)):
+            if not total.enough(outcome):
+                total += found
+        if total.enough(outcome):
             break
     return total.event(outcome, best) if total.reliable(outcome) else None
 
@@ -213,7 +231,7 @@ def _best(pilots: Mapping[Weighting, _Weights], outcome: Outcome) -> Weighting |
 
 
 def _run(
-    plan: Plan, weighting: Weighting, purpose: int, block: int, finish: Callable[[Plan, int], Finished]
+    plan: Plan, finish: Callable[[Plan, int], Finished], purpose: int, weighting: Weighting, block: int
 ) -> _Weights:
     tilted = replace(
         plan,

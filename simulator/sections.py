@@ -49,7 +49,9 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
             return _histories(plan, first, count, threads)
         case Section.RARE:
             outcomes = [Outcome(unit) for unit in range(first, first + count)]
-            return Found(rare=rare.estimate(plan, outcomes, engine.finished))
+            # A unit is a whole search, and the last of a simulation: it may use all threads.
+            events = rare.estimate(plan, outcomes, engine.finished, threads=engine.default_threads())
+            return Found(rare=events)
         case Section.PATHS:
             if not plan.spec.settings.scenarios:
                 return Found(tally=engine.run(plan, first, count, threads=threads))
