@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from simulator.overlays import Traded
-from simulator.shares import floor_below
+from simulator.shares import below, floor_below
 from simulator.spec import DrawdownKind, FloorAfterPayout
 from simulator.standing import Features, Levels, State, deposited, held, scaled
 
@@ -38,15 +38,25 @@ def trailed(levels: Levels, state: State, seen: jax.Array, when: jax.Array) -> j
 
 def daily_floor(features: Features, levels: Levels, state: State) -> jax.Array:
     """The floor of the day."""
-    opened = state.day_open if features.payouts is None else state.day_open - state.withdrawn
-    first = state.day == jnp.int32(1)
     if levels.anchor_share is not None:
-        anchor = opened + jnp.where(first, levels.anchor_raise, jnp.int32(0)) if features.open_equity else opened
-        return floor_below(levels.anchor_share, anchor, deposited(levels, state))
-    below = (
-        jnp.where(first, levels.first_daily_floor, levels.daily_floor) if features.open_equity else levels.daily_floor
-    )
-    return opened + scaled(features, state, below, -levels.daily_step)
+        return floor_below(levels.anchor_share, _anchor(features, levels, state), deposited(levels, state))
+    depth = levels.daily_floor
+    if features.open_equity:
+        depth = jnp.where(state.day == jnp.int32(1), levels.first_daily_floor, depth)
+    return _opened(features, state) + scaled(features, state, depth, -levels.daily_step)
+
+
+def _opened(features: Features, state: State) -> jax.Array:
+    """What was held at the start of the day."""
+    return state.day_open if features.payouts is None else state.day_open - state.withdrawn
+
+
+def _anchor(features: Features, levels: Levels, state: State) -> jax.Array:
+    """What a day's loss is counted from, where the limit is a share of it."""
+    opened = _opened(features, state)
+    if not features.open_equity:
+        return opened
+    return opened + jnp.where(state.day == jnp.int32(1), levels.anchor_raise, jnp.int32(0))
 
 
 def close_trade(features: Features, levels: Levels, state: State, traded: Traded) -> jax.Array:
@@ -88,9 +98,18 @@ def seen_high(features: Features, state: State, traded: Traded, before: jax.Arra
 
 def below_floor(features: Features, levels: Levels, state: State) -> jax.Array:
     """Whether the balance is below the floor of the maximum drawdown."""
-    return held(features, state) < drawdown_floor(features, levels, state)
+    holds = held(features, state)
+    if levels.peak_share is None or not features.trails:
+        return holds < drawdown_floor(features, levels, state)
+    found = (holds < levels.lock) & below(levels.peak_share, state.trail, deposited(levels, state), holds)
+    if features.payouts is None or features.payouts.floor_after is not FloorAfterPayout.START:
+        return found
+    return jnp.where(state.payouts > jnp.int32(0), holds < levels.start_floor, found)
 
 
 def below_daily_floor(features: Features, levels: Levels, state: State) -> jax.Array:
     """Whether the balance is below the floor of the day."""
-    return held(features, state) < daily_floor(features, levels, state)
+    holds = held(features, state)
+    if levels.anchor_share is None:
+        return holds < daily_floor(features, levels, state)
+    return below(levels.anchor_share, _anchor(features, levels, state), deposited(levels, state), holds)
