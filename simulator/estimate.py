@@ -102,7 +102,7 @@ def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
     away = values.bin_means - value
     variance = dot(values.counts, away * away) / (n - 1)
     std_error = math.sqrt(variance / n)
-    return _clipped(value, std_error, _student(n - 1), support)
+    return _clipped(value, std_error, student(n - 1), support)
 
 
 def mean_of_sums(n: int, total: int, squares: int) -> Estimate:
@@ -119,7 +119,7 @@ def mean_of_sums(n: int, total: int, squares: int) -> Estimate:
     if n == 1:
         return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
     std_error = math.sqrt(Fraction(n * squares - total * total, n * n * (n - 1)))
-    return _clipped(value, std_error, _student(n - 1), ANYWHERE)
+    return _clipped(value, std_error, student(n - 1), ANYWHERE)
 
 
 def paired_difference(gained: int, lost: int, n: int) -> Estimate:
@@ -193,30 +193,21 @@ def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
     return quantile(pnl.negated, confidence)
 
 
-def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
-    """The mean loss in the worst 1−α of cases: ES = VaR + Σ max(L − VaR, 0) / (n(1−α)), L = −P&L.
-
-    Formula: Rockafellar & Uryasev 2002, eq. 25, equal to Acerbi & Tasche 2002, def. 2.6, also where L has atoms.
-    std_error = sd(max(L − VaR, 0)) / ((1−α) √n), from the influence function; that VaR is itself estimated adds
-    nothing to first order (Trindade, Uryasev, Shapiro & Zrazhevsky 2007; Hong, Hu & Liu 2014, thm. 2).
-    ci = ES ± t₀.₉₇₅(m−1) std_error with m = ⌊n(1−α)⌋, the number of values in the tail; for m < 2 it is not bounded.
-
-    Raises: ValueError if there is no value.
+def student(freedom: float) -> float:
+    """The upper 2.5% point of Student's t: closed forms for 1 and 2 degrees of freedom, else the expansion in
+    1/freedom of Abramowitz & Stegun 26.7.5 (relative error below 0.2% from 3 on).
     """
-    n, losses = _count(pnl), pnl.negated
-    share = 1 - Fraction(str(confidence))
-    tail, in_tail = float(share), math.floor(n * share)
-    at_risk = quantile(losses, confidence).value
-    first = int(np.searchsorted(losses.bin_means, at_risk))
-    counts, beyond = losses.counts[first:], losses.bin_means[first:] - at_risk
-    average = dot(counts, beyond) / n
-    value = at_risk + average / tail
-    if in_tail < 2:
-        return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
-    away = beyond - average
-    variance = (dot(counts, away * away) + (n - int(counts.sum())) * average**2) / (n - 1)
-    std_error = math.sqrt(variance / n) / tail
-    return _clipped(value, std_error, _student(in_tail - 1), ANYWHERE)
+    if freedom == 1:
+        return math.tan(math.pi * LEVEL / 2)
+    if freedom == 2:
+        return LEVEL * math.sqrt(2 / (1 - LEVEL**2))
+    terms = (
+        (Z**3 + Z) / 4,
+        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
+        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
+        (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
+    )
+    return float(Z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))
 
 
 def _count(values: Histogram) -> int:
@@ -277,20 +268,3 @@ def _interval_ranks(n: int, level: float) -> tuple[int, int]:
     lower = np.searchsorted(below, _TAIL, side="right") - 1
     upper = np.searchsorted(below, 1 - _TAIL, side="left")
     return int(counts[0] + lower), int(counts[0] + upper)
-
-
-def _student(freedom: int) -> float:
-    """The upper 2.5% point of Student's t: closed forms for 1 and 2 degrees of freedom, else the expansion in
-    1/freedom of Abramowitz & Stegun 26.7.5 (relative error below 0.2%).
-    """
-    if freedom == 1:
-        return math.tan(math.pi * LEVEL / 2)
-    if freedom == 2:
-        return LEVEL * math.sqrt(2 / (1 - LEVEL**2))
-    terms = (
-        (Z**3 + Z) / 4,
-        (5 * Z**5 + 16 * Z**3 + 3 * Z) / 96,
-        (3 * Z**7 + 19 * Z**5 + 17 * Z**3 - 15 * Z) / 384,
-        (79 * Z**9 + 776 * Z**7 + 1482 * Z**5 - 1920 * Z**3 - 945 * Z) / 92160,
-    )
-    return float(Z + sum(term / freedom**power for power, term in enumerate(terms, start=1)))

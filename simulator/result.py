@@ -22,6 +22,7 @@ from simulator.history import History
 from simulator.planning import Plan
 from simulator.rare_event import tells_more
 from simulator.result_uncertainty import message as _message
+from simulator.shortfall import expected_shortfall
 from simulator.spec import DailyAction, Model
 from simulator.tally import Tally
 
@@ -126,7 +127,7 @@ def distribution(
             {
                 "confidence": confidence,
                 "value_at_risk": _fields(estimate.value_at_risk(values, confidence), unit),
-                "expected_shortfall": _fields(estimate.expected_shortfall(values, confidence), unit),
+                "expected_shortfall": _fields(expected_shortfall(values, confidence), unit),
             }
             for confidence in confidences
         ],

@@ -13,6 +13,7 @@ from montecarlo.v1.result_pb2 import Estimate
 from scripts.methodology.accounts import START, plan_of, simulated, walls
 from simulator import engine, estimate, rare
 from simulator.block_length import CIRCULAR_VARIANCE, STATIONARY_VARIANCE, optimal_length
+from simulator.shortfall import expected_shortfall
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
 
@@ -96,8 +97,8 @@ def normal_tail() -> Iterator[Row]:
     plan = plan_of(normal_history(0), out_of_reach(), one_trade(Model.NORMAL, 26))
     pnl = engine.simulate(plan, threads=1).final_pnl
     yield in_sigmas("normal, VaR 99%", 2.326348, estimate.value_at_risk(pnl, 0.99))
-    yield in_sigmas("normal, ES 99%", 2.665214, estimate.expected_shortfall(pnl, 0.99))
-    yield in_sigmas("normal, ES 97.5%", 2.337803, estimate.expected_shortfall(pnl, 0.975))
+    yield in_sigmas("normal, ES 99%", 2.665214, expected_shortfall(pnl, 0.99))
+    yield in_sigmas("normal, ES 97.5%", 2.337803, expected_shortfall(pnl, 0.975))
 
 
 def student_tail() -> Iterator[Row]:
@@ -108,7 +109,7 @@ def student_tail() -> Iterator[Row]:
     plan = plan_of([round(SIGMA * each) for each in quantiles], out_of_reach(), one_trade(Model.STUDENT_T, 27))
     pnl = engine.simulate(plan, threads=1).final_pnl
     yield in_sigmas("t(4), fitted, VaR 99%", 3.746947, estimate.value_at_risk(pnl, 0.99), allowed=0.003)
-    yield in_sigmas("t(4), fitted, ES 99%", 5.220584, estimate.expected_shortfall(pnl, 0.99), allowed=0.003)
+    yield in_sigmas("t(4), fitted, ES 99%", 5.220584, expected_shortfall(pnl, 0.99), allowed=0.003)
 
 
 TAILS: Final[tuple[Callable[[], Iterator[Row]], ...]] = (normal_tail, student_tail)

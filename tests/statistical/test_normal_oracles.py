@@ -19,8 +19,8 @@ import pytest
 from scipy import stats
 
 from montecarlo.v1.result_pb2 import SimulationResult
-from simulator import estimate
 from simulator.fit import fit
+from simulator.shortfall import expected_shortfall
 from simulator.spec import DailyAction, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.statistical import closed_forms as known
@@ -117,7 +117,7 @@ def test_value_at_risk_and_shortfall_of_a_normal_trade() -> None:
     _, tail = found.final_pnl.tails
     assert_figure(tail.value_at_risk, 2.326348 * DOLLARS)
     assert_figure(tail.expected_shortfall, 2.665214 * DOLLARS)
-    shortfall = estimate.expected_shortfall(tally.final_pnl, 0.975)
+    shortfall = expected_shortfall(tally.final_pnl, 0.975)
     assert abs(shortfall.value - 2.337803 * SIGMA) < ALLOWED_ERRORS * shortfall.std_error
     assert_figure(found.final_pnl.mean, 0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator import estimate
-from simulator.estimate import Support
+from simulator.estimate import Estimate, Support
 from simulator.histogram import Histogram
+from simulator.shortfall import expected_shortfall
 
+Figure = Callable[[Histogram, float], Estimate]
 UNIT = 10_000
 """Minor units of one standard deviation in the samples."""
 
@@ -66,18 +69,18 @@ def test_a_mean_of_one_value_has_an_open_error() -> None:
     assert (found.value, found.std_error, found.ci_low, found.ci_high) == (5, np.inf, -np.inf, np.inf)
 
 
-@pytest.mark.parametrize("figure", ["value_at_risk", "expected_shortfall"])
-def test_tail_risk_of_a_normal_agrees_with_its_closed_form(figure: str) -> None:
+@pytest.mark.parametrize("figure", [estimate.value_at_risk, expected_shortfall])
+def test_tail_risk_of_a_normal_agrees_with_its_closed_form(figure: Figure) -> None:
     pnl = sample(np.random.default_rng(7).standard_normal(1_000_000))
-    found = getattr(estimate, figure)(pnl, 0.99)
-    assert abs(found.value / UNIT - NORMAL[figure]) < 4 * found.std_error / UNIT
+    found = figure(pnl, 0.99)
+    assert abs(found.value / UNIT - NORMAL[figure.__name__]) < 4 * found.std_error / UNIT
 
 
-@pytest.mark.parametrize("figure", ["value_at_risk", "expected_shortfall"])
-def test_tail_risk_of_heavy_tails_agrees_with_its_closed_form(figure: str) -> None:
+@pytest.mark.parametrize("figure", [estimate.value_at_risk, expected_shortfall])
+def test_tail_risk_of_heavy_tails_agrees_with_its_closed_form(figure: Figure) -> None:
     pnl = sample(np.random.default_rng(8).standard_t(4, 1_000_000))
-    found = getattr(estimate, figure)(pnl, 0.99)
-    assert abs(found.value / UNIT - STUDENT_4[figure]) < 4 * found.std_error / UNIT
+    found = figure(pnl, 0.99)
+    assert abs(found.value / UNIT - STUDENT_4[figure.__name__]) < 4 * found.std_error / UNIT
 
 
 def test_standard_errors_of_normal_tail_risk_are_the_asymptotic_ones() -> None:
@@ -91,10 +94,7 @@ def test_standard_errors_of_normal_tail_risk_are_the_asymptotic_ones() -> None:
     rng = np.random.default_rng(9)
     samples = [sample(rng.standard_normal(n)) for _ in range(50)]
     found = np.array(
-        [
-            (estimate.value_at_risk(pnl, 0.99).std_error, estimate.expected_shortfall(pnl, 0.99).std_error)
-            for pnl in samples
-        ]
+        [(estimate.value_at_risk(pnl, 0.99).std_error, expected_shortfall(pnl, 0.99).std_error) for pnl in samples]
     )
     assert (found.mean(axis=0) / UNIT).tolist() == pytest.approx([at_risk, shortfall], rel=0.05)
 
@@ -130,7 +130,7 @@ def test_mean_of_a_few_values_has_students_interval() -> None:
 
 @pytest.mark.parametrize(("freedom", "point"), [(1, 12.706205), (2, 4.302653), (3, 3.182446), (10, 2.228139)])
 def test_students_point_is_within_two_thousandths_of_the_table(freedom: int, point: float) -> None:
-    assert estimate._student(freedom) == pytest.approx(point, rel=2e-3)
+    assert estimate.student(freedom) == pytest.approx(point, rel=2e-3)
 
 
 def test_quantile_ranks_are_the_binomials() -> None:
@@ -180,14 +180,54 @@ def test_expected_shortfall_averages_the_worst_cases_and_a_part_of_the_next() ->
     pnl = of([-100, -60, -30, *range(47)])
     assert estimate.value_at_risk(pnl, 0.95).value == 30
     # The worst 2.5 of 50: 100, 60 and half of 30.
-    assert estimate.expected_shortfall(pnl, 0.95).value == pytest.approx((100 + 60 + 30 / 2) / 2.5)
+    assert expected_shortfall(pnl, 0.95).value == pytest.approx((100 + 60 + 30 / 2) / 2.5)
 
 
 def test_expected_shortfall_with_an_atom_at_the_floor_is_the_floor() -> None:
     pnl = of([-200_000] * 300 + [100_000] * 700)
-    at_risk, shortfall = estimate.value_at_risk(pnl, 0.95), estimate.expected_shortfall(pnl, 0.95)
+    at_risk, shortfall = estimate.value_at_risk(pnl, 0.95), expected_shortfall(pnl, 0.95)
     assert (at_risk.value, at_risk.std_error) == (200_000, 0)
     assert (shortfall.value, shortfall.std_error) == (200_000, 0)
+
+
+def test_the_interval_of_a_shortfall_has_equal_arms_for_the_logarithm_of_the_excess() -> None:
+    """The worst ten of 1,000 lose up to 36 more than all others; t has 4 degrees of freedom or more, and at most 9."""
+    excess = [1, 1, 2, 3, 4, 6, 9, 14, 22, 36]
+    pnl = of([-200 - each for each in excess] + [-200] * 990)
+    found = expected_shortfall(pnl, 0.99)
+    assert (found.value, estimate.value_at_risk(pnl, 0.99).value) == (pytest.approx(209.8), 200)
+    arm = math.log((found.ci_high - 200) / 9.8)
+    beyond = np.array(excess + [0] * 990)
+    error = beyond.std(ddof=1) / math.sqrt(1_000) / 0.01
+    away = beyond - beyond.mean()
+    freedom = 2_000 / ((away**4).mean() / (away**2).mean() ** 2 - 1)
+    assert 4 < freedom < 9
+    assert (found.std_error, arm) == pytest.approx((error, estimate.student(freedom) * error / 9.8))
+    assert found.ci_low == pytest.approx(200 + 9.8 * math.exp(-arm))
+
+
+def test_losses_that_are_all_alike_leave_the_doubt_how_many_there_are() -> None:
+    """12 of 1,000 at the floor; the interval of the value at risk begins with the 18th from the end."""
+    pnl = of([-1_000] * 12 + [-400] * 988)
+    assert estimate.order_ranks(1_000, 0.99)[0] == 1_000 - 17
+    found = expected_shortfall(pnl, 0.99)
+    assert (found.value, found.ci_high) == (1_000, 1_000)
+    assert found.ci_low == pytest.approx((12 * 1_000 + 6 * 400) / 18)
+    assert found.std_error == pytest.approx((found.ci_high - found.ci_low) / (2 * estimate.Z))
+
+
+@pytest.mark.parametrize(("n", "bounded"), [(299, False), (300, True)])
+def test_a_shortfall_of_fewer_than_three_losses_is_not_bounded(n: int, bounded: bool) -> None:
+    found = expected_shortfall(of([-(each**3) for each in range(n)]), 0.99)
+    assert math.isfinite(found.std_error) is bounded
+    assert math.isfinite(found.ci_low) is math.isfinite(found.ci_high) is bounded
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=60, max_size=300), st.sampled_from([0.9, 0.95, 0.99]))
+def test_a_shortfall_lies_in_its_interval(values: list[int], confidence: float) -> None:
+    found = expected_shortfall(of(values), confidence)
+    assert found.ci_low <= found.value <= found.ci_high
+    assert found.std_error >= 0
 
 
 def test_tail_risk_of_a_sure_profit_is_negative() -> None:
@@ -203,7 +243,7 @@ def test_all_equal_values_have_no_error() -> None:
 
 def test_one_value_tells_nothing_of_its_error() -> None:
     one = of([42])
-    for found in (estimate.mean(one), estimate.quantile(one, 0.5), estimate.expected_shortfall(one, 0.99)):
+    for found in (estimate.mean(one), estimate.quantile(one, 0.5), expected_shortfall(one, 0.99)):
         assert abs(found.value) == 42
         assert (found.std_error, found.ci_low, found.ci_high) == (math.inf, -math.inf, math.inf)
 
@@ -225,7 +265,7 @@ def test_intervals_stay_within_the_support() -> None:
 
 
 @pytest.mark.parametrize(
-    "estimator", [estimate.mean, lambda h: estimate.quantile(h, 0.5), lambda h: estimate.expected_shortfall(h, 0.95)]
+    "estimator", [estimate.mean, lambda h: estimate.quantile(h, 0.5), lambda h: expected_shortfall(h, 0.95)]
 )
 def test_no_values_are_refused(estimator: object) -> None:
     assert callable(estimator)

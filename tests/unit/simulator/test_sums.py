@@ -15,9 +15,10 @@ import numpy as np
 from simulator import estimate
 from simulator.block_length import automatic_block_length
 from simulator.histogram import Histogram
+from simulator.shortfall import expected_shortfall
 draws = np.random.default_rng(1).standard_t(3, 400_000)
 values = Histogram.of((draws * 1e6).astype(np.int64))
-found = [estimate.mean(values), estimate.expected_shortfall(values, 0.95), estimate.expected_shortfall(values, 0.99)]
+found = [estimate.mean(values), expected_shortfall(values, 0.95), expected_shortfall(values, 0.99)]
 bits = [float(figure).hex() for each in found for figure in (each.value, each.std_error)]
 print(bits, automatic_block_length(draws[:50_000]).hex())
 """
