@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from scripts.methodology import comparisons, dependence, drawing, histories, intervals, oracles, quotes
+from scripts.methodology import comparisons, dependence, drawing, histories, intervals, oracles, quotes, shortfalls
 from scripts.methodology.accounts import ROOT
 
 PLOTS: Final = ROOT / "docs" / "plots"
@@ -27,6 +27,7 @@ STUDIES: Final[dict[str, Callable[[], Any]]] = {
     "held": histories.held,
     "block_lengths": dependence.block_lengths,
     "coverage": intervals.coverage,
+    "shortfalls": shortfalls.all_laws,
     "stopping": intervals.stopping,
     "rare_events": comparisons.rare_events,
     "rare_scatter": comparisons.rare_scatter,

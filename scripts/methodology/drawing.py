@@ -61,10 +61,11 @@ def history_length(figures: Figures) -> Figure:
     left.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     whole_numbers(left, at)
     left.legend(loc="upper right")
-    held = figures["held"]["rows"]
+    held, leaning = (figures["held"][kind]["rows"] for kind in ("independent", "dependent"))
     at = [row["trades"] for row in held]
     right.axhline(0.95, color=GREY, linewidth=1, linestyle="--")
-    right.plot(at, [row["estimation"] for row in held], "s-", color=ORANGE, label="estimation risk")
+    right.plot(at, [row["passed"] for row in held], "s-", color=ORANGE, label="estimation risk")
+    right.plot(at, [row["passed"] for row in leaning], "D--", color=RED, label="estimation risk, dependent trades")
     right.plot(at, [row["sampling"] for row in held], "o-", color=BLUE, label="sampling error")
     right.set(xscale="log", xlabel="trades of the history (log scale)", ylim=(0, 1.02))
     right.set_title("How often the interval holds the trader's true P(passed)")

@@ -10,7 +10,8 @@ Figures = Mapping[str, Any]
 
 def lines(figures: Figures) -> list[str]:
     """Every line of a table, and every number of a sentence."""
-    return [*oracles(figures), *stopping(figures), *rare_events(figures), *histories(figures), *others(figures)]
+    of_each = (oracles, shortfalls, stopping, rare_events, histories, others)
+    return [line for quoted in of_each for line in quoted(figures)]
 
 
 def oracles(figures: Figures) -> Iterator[str]:
@@ -19,6 +20,12 @@ def oracles(figures: Figures) -> Iterator[str]:
         error = f"{row['std_error']:.2g}" if row["std_error"] else "0"
         off = "–" if row["off"] is None else f"{row['off']:.2f}"
         yield f"| {row['name']} | {row['truth']:.9g} | {row['engine']:.9g} | {error} | {off} |"
+
+
+def shortfalls(figures: Figures) -> Iterator[str]:
+    """How often the interval of an expected shortfall holds it, by the law of losses and the number of values."""
+    for row in figures["shortfalls"]:
+        yield f"| {row['law']} | {row['level']:.0%} | {' | '.join(f'{share:.1%}' for share in row['held'].values())} |"
 
 
 def stopping(figures: Figures) -> Iterator[str]:
@@ -48,9 +55,14 @@ def histories(figures: Figures) -> Iterator[str]:
     sixty = next(row for row in figures["growing"] if row["trades"] == 60)
     yield f"{span(sixty['sampling'], '.1%')}"
     yield f"{span(sixty['estimation'], '.1%')}"
-    for kind in ("estimation", "sampling"):
-        shares = [row[kind] for row in figures["held"]["rows"]]
-        yield f"{span((min(shares), max(shares)), '.0%')}"
+    held = figures["held"]
+    shares = [row["sampling"] for row in held["independent"]["rows"]]
+    yield f"{span((min(shares), max(shares)), '.0%')}"
+    leaning = {row["trades"]: row for row in held["dependent"]["rows"]}
+    for row in held["independent"]["rows"]:
+        other = leaning[row["trades"]]
+        cells = (row["passed"], row["breached"], other["passed"], other["breached"])
+        yield f"| {row['trades']} | {' | '.join(f'{share:.1%}' for share in cells)} |"
 
 
 def others(figures: Figures) -> Iterator[str]:

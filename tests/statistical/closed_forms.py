@@ -28,6 +28,22 @@ def ruin(p: float, start: int, top: int) -> float:
     return 1 - start / top if p == 0.5 else (r**start - r**top) / (1 - r**top)
 
 
+def ruin_within(history: Sequence[int], room: int, trades: int) -> float:
+    """P(a sum of independent trades of the history falls to -room or below within so many), height by height."""
+    amounts, often = np.unique(history, return_counts=True)
+    law = np.zeros(room + 1 + trades * max(int(amounts[-1]), 0))
+    law[room], ruined = 1.0, 0.0
+    for _ in range(trades):
+        ahead = np.zeros_like(law)
+        for amount, share in zip(amounts.tolist(), often / len(history), strict=True):
+            rise, fall = max(amount, 0), max(-amount, 0)
+            ahead[rise : law.size - fall] += share * law[fall : law.size - rise]
+            ruined += share * float(law[:fall].sum())
+        ruined, ahead[0] = ruined + float(ahead[0]), 0.0
+        law = ahead
+    return ruined
+
+
 def new_peaks(allowance: int, needed: int) -> float:
     """P(so many new peaks before a fall of `allowance`) of a fair walk: each peak is left upwards with d / (d + 1)."""
     return (allowance / (allowance + 1)) ** needed

@@ -61,6 +61,17 @@ def test_falls_and_straight_losses_of_few_steps_are_those_of_all_walks(steps: in
         assert known.straight_losses(size, steps) == sum(run >= size for run in straight) / 2**steps
 
 
+def test_ruin_within_few_trades_is_that_of_all_futures() -> None:
+    history, room, trades = (-3, -1, -1, 2, 5), 4, 5
+    futures = list(product(history, repeat=trades))
+    ruined = sum(any(sum(future[:end]) <= -room for end in range(1, trades + 1)) for future in futures)
+    assert known.ruin_within(history, room, trades) == pytest.approx(ruined / len(futures))
+
+
+def test_ruin_within_many_trades_tends_to_ruin() -> None:
+    assert known.ruin_within([1] * 11 + [-1] * 9, 50, 3_000) == pytest.approx(4.39026984e-5, rel=1e-6)
+
+
 def test_largest_falls_tend_to_the_law_of_brownian_motion() -> None:
     """A fall of less than k in n steps is one of at most (k + 1/2) / sqrt(n): Lévy's theorem for the walk."""
     for size in (100, 115, 225):
