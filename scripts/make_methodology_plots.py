@@ -1,6 +1,6 @@
 """Writes docs/plots: the numbers that docs/methodology.md quotes, found by the engine itself, and the plots of them.
 
-`python scripts/make_methodology_plots.py` takes a few minutes on one core and always writes the same files;
+`python scripts/make_methodology_plots.py` takes about twenty minutes on one core and always writes the same files;
 `--draw-only` draws the numbers that are there, `--png DIR` writes pictures to look at besides. What it prints are the
 numbers as docs/methodology.md quotes them: the tests hold the page to them.
 """

@@ -55,8 +55,9 @@ def expected_shortfall(pnl: Histogram, confidence: float) -> Estimate:
         return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
     squares, fourths = beyond.spreads
     std_error = math.sqrt(squares / (n - 1) / n) / tail
-    freedom = 2 / (fourths / squares**2 - 1 / n) if squares else math.inf
-    width = student(min(max(freedom, LEAST_FREEDOM), in_tail - 1)) * std_error
+    most = in_tail - 1
+    freedom = 2 / max(fourths / squares**2 - 1 / n, 2 / most) if squares else most
+    width = student(min(max(freedom, LEAST_FREEDOM), most)) * std_error
     stretch = math.exp(width / excess) if excess else 1.0
     most_in_tail = n + 1 - max(order_ranks(n, confidence)[0], 1)
     low = min(at_risk + excess / stretch, _mean_of_largest(losses, most_in_tail))

@@ -223,6 +223,12 @@ def test_a_shortfall_of_fewer_than_three_losses_is_not_bounded(n: int, bounded: 
     assert math.isfinite(found.ci_low) is math.isfinite(found.ci_high) is bounded
 
 
+def test_a_shortfall_where_half_of_the_losses_are_at_each_of_two_values() -> None:
+    """The kurtosis is 1, and the variance as good as known."""
+    found = expected_shortfall(of([-300] * 50 + [-100] * 50), 0.5)
+    assert found.ci_low < found.value == 300 < found.ci_high < 400
+
+
 @given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=60, max_size=300), st.sampled_from([0.9, 0.95, 0.99]))
 def test_a_shortfall_lies_in_its_interval(values: list[int], confidence: float) -> None:
     found = expected_shortfall(of(values), confidence)
