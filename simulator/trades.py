@@ -79,13 +79,23 @@ class Trades(Sequence[Trade]):
             mfe_minor=_known(int(self.mfe_minor[index])),
         )
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Trades) and all(map(np.array_equal, self._columns, other._columns))
+
+    def __hash__(self) -> int:
+        return hash(tuple(column.tobytes() for column in self._columns))
+
+    @property
+    def _columns(self) -> tuple[Int64s | Int32s, ...]:
+        return self.closed_at, self.pnl_minor, self.mae_minor, self.mfe_minor
+
     @property
     def duplicates(self) -> int:
         """Trades that equal an earlier one in time and amounts."""
         suspects = np.flatnonzero(np.diff(self.closed_at) == 0)
         if not suspects.size:
             return 0
-        rows = np.stack([self.closed_at, self.pnl_minor, self.mae_minor, self.mfe_minor])
+        rows = np.stack(self._columns)
         return len(self) - int(np.unique(rows, axis=1).shape[1])
 
 
