@@ -178,7 +178,8 @@ def _history_interval(interval: EstimationInterval) -> Text:
 
 
 def _has_errors(interval: EstimationInterval) -> bool:
-    return all(0 < error < math.inf for error in (interval.low_std_error, interval.high_std_error))
+    errors = (interval.low_std_error, interval.high_std_error)
+    return any(errors) and all(map(math.isfinite, errors))
 
 
 def _two_kinds(result: SimulationResult) -> str:

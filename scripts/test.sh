@@ -1,6 +1,6 @@
 #!/bin/sh
-# The tests, the slow ones left out, in two runs side by side: those on the Ray cluster, which often wait for it, and all
-# others. With arguments: one run of pytest with these.
+# The tests, the slow ones left out, in two runs side by side that take about as long: those on the Ray cluster, which
+# often wait for it, with the statistical ones, and all others. With arguments: one run of pytest with these.
 set -eu
 cd "$(dirname "$0")/.."
 pytest=.venv/bin/pytest
@@ -8,12 +8,13 @@ if [ $# -gt 0 ]; then exec "$pytest" -m "not slow" "$@"; fi
 
 mkdir -p .cache
 log=.cache/test-on-ray.log
-"$pytest" -m "ray and not slow" >"$log" 2>&1 &
+beside="ray or statistical"
+"$pytest" -m "($beside) and not slow" >"$log" 2>&1 &
 on_ray=$!
 trap 'kill -INT "$on_ray" 2>/dev/null || true; wait "$on_ray" || true' INT TERM
 others=0
-"$pytest" -m "not ray and not slow" || others=$?
-printf '\n=== the tests on the Ray cluster\n'
+"$pytest" -m "not ($beside) and not slow" || others=$?
+printf '\n=== the tests on the Ray cluster, and the statistical ones\n'
 status=0
 wait "$on_ray" || status=$?
 cat "$log"

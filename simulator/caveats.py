@@ -207,8 +207,8 @@ def _of_passes(plan: Plan, tally: Tally) -> Iterator[Caveat]:
     if why:
         yield _caveat(
             Code.PASS_IMPOSSIBLE,
-            f"No path can pass, whatever is drawn: {why}. That probability is 0 by the rules and not by the trades: "
-            "check target, minimum days, consistency, time limit and horizon.",
+            f"No path can pass, whatever is drawn: {why}. More paths change nothing: check the trades, target, minimum "
+            "days, consistency, time limit and horizon.",
         )
     elif plan.spec.rules.steps[-1].target_minor is not None and passes < MIN_EVENTS:
         yield _few(Code.FEW_PASSES, passes, tally.paths, "passed")
@@ -229,11 +229,12 @@ def _of_effort(plan: Plan, tally: Tally) -> Iterator[Caveat]:
 
 def _of_histories(plan: Plan, histories: Histories) -> Iterator[Caveat]:
     risk = plan.spec.settings.estimation_risk
-    if risk is not None and risk.histories < MIN_HISTORIES:
+    kept = 0 if risk is None else risk.histories - histories.left_out
+    if risk is not None and kept < MIN_HISTORIES:
         yield _caveat(
             Code.FEW_HISTORIES,
-            f"Estimation risk was taken from {risk.histories} resampled histories, so the ends of its intervals are "
-            f"rough: ask for at least {MIN_HISTORIES}.",
+            f"Estimation risk was taken from {kept} resampled histories, so the ends of its intervals are rough: "
+            f"ask for {MIN_HISTORIES} or more that can be simulated.",
         )
     if histories.left_out:
         what = "The intervals are of the others" if histories.tell else "The others are too few for an interval"

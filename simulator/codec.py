@@ -15,7 +15,6 @@ from simulator.codec_trades import decode_trades, later
 from simulator.codec_uncertainty import check_scenarios, with_uncertainty
 from simulator.money import is_currency
 from simulator.spec import Account, Rules, Spec
-from simulator.trades import A_SECOND, Trades
 
 _DECIDES_NO_PATH: Final[
     tuple[Literal["paths", "scenarios", "precision", "time_budget_s", "estimation_risk", "rare_events", "as_of"], ...]
@@ -42,7 +41,7 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
     settings = with_uncertainty(checks, message.settings, settings, rules.minor_digits)
     if settings.seed is None:
         settings = replace(settings, seed=derived_seed(message))
-    _check_present(checks, message, trades)
+    _check_present(checks, message)
     checks.raise_if_any()
     spec = Spec(trades=trades, rules=rules, account=account, settings=settings)
     check_account(checks, spec)
@@ -91,10 +90,12 @@ def _check_currencies(checks: Checks, message: engine_pb2.SimulateInput) -> None
             )
 
 
-def _check_present(checks: Checks, message: engine_pb2.SimulateInput, trades: Trades) -> None:
+def _check_present(checks: Checks, message: engine_pb2.SimulateInput) -> None:
     """No trade was closed after the present, where that is given."""
     present = message.settings.as_of
-    if not message.settings.HasField("as_of") or not (trades.closed_at // A_SECOND >= present.seconds).any():
+    if not message.settings.HasField("as_of") or all(
+        each.closed_at.seconds < present.seconds for each in message.trades
+    ):
         return
     for index, trade in enumerate(message.trades):
         if later(trade.closed_at, present):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import compress
 from operator import attrgetter
 from typing import Final
@@ -26,8 +26,8 @@ Messages = Sequence[trade_pb2.Trade]
 _TEXTS: Final = attrgetter("pnl", "mae", "mfe", "commission", "quantity")
 _INSTANT: Final = attrgetter("seconds", "nanos")
 _NUMBER_OR_NOTHING: Final = r"(?:[+-]?\d+(?:\.\d+)?)?"
-_FIRST, _LAST = -62_135_596_800, 253_402_300_799
-"""Seconds of the years 1 to 9999."""
+_FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
+"""A year from the ends of the calendar, so that the days before and after are in it, in any time zone."""
 
 
 def decode_trades(checks: Checks, messages: Messages, digits: int) -> Trades:
@@ -114,9 +114,9 @@ def _instants(times: Sequence[Timestamp]) -> tuple[Int64s, Int64s]:
 
 
 def _is_instant(seconds: Int64s, nanos: Int64s) -> Bools:
-    """Whether it is one of the years 1 to 9999, and not 1970's first: that may be one which is missing."""
+    """Whether it can be the close of a trade, and is not 1970's first: that may be one which is missing."""
     given = (seconds != 0) | (nanos != 0)
-    return np.asarray(given & (seconds >= _FIRST) & (seconds <= _LAST) & (nanos >= 0) & (nanos < 1_000_000_000))
+    return np.asarray(given & (seconds >= _FIRST) & (seconds < _LAST) & (nanos >= 0) & (nanos < 1_000_000_000))
 
 
 def _opened_later(messages: Messages, seconds: Int64s, nanos: Int64s) -> Bools:
@@ -161,4 +161,10 @@ def _closed_at(checks: Checks, field: str, trade: trade_pb2.Trade) -> datetime |
     if not trade.HasField("closed_at"):
         checks.bad(f"{field}.closed_at", "is missing: give the time at which the trade was closed")
         return None
-    return decode_time(checks, f"{field}.closed_at", trade.closed_at)
+    closed_at = decode_time(checks, f"{field}.closed_at", trade.closed_at)
+    if closed_at is not None and not _FIRST <= trade.closed_at.seconds < _LAST:
+        checks.bad(
+            f"{field}.closed_at", f"is in the year {closed_at.year}: give the time at which the trade was closed"
+        )
+        return None
+    return closed_at

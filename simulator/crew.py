@@ -25,10 +25,6 @@ Made = TypeVar("Made")
 CHUNK_S: Final = 0.1
 """How long a chunk should keep a thread: long against the cost of a merge, short against a person's patience."""
 
-OVERLAP: Final = 2
-"""Tasks for each thread that runs paths, where there are many accounts: while one waits for its paths, which hold no
-lock, another reads trades and makes a result. XLA has its own threads (`simulator.xla`), and no more than before."""
-
 LOOKS_S: Final = 0.05
 """The longest the caller's thread waits before it looks at the clock and at `stop`."""
 
@@ -39,11 +35,12 @@ class Stopped(Exception):
 
 @dataclass(kw_only=True)
 class Account:
-    """One simulation under way. Its own time budget counts from when it was begun."""
+    """One simulation under way. Its own time budget counts from its first paths on."""
 
     plan: Plan
     ledger: Ledger
-    started: float
+    begun: float
+    first_run: float | None = None
     units_per_s: dict[Section, float] = field(default_factory=dict)
 
     def size(self, threads: int) -> int:
@@ -54,6 +51,13 @@ class Account:
         share = -(-self.ledger.unassigned(section) // (2 * threads))
         return max(1, min(share, int(self.units_per_s[section] * CHUNK_S)))
 
+    def take(self, threads: int) -> Chunk | None:
+        """The next chunk, if there is one to hand out."""
+        chunk = self.ledger.take(self.size(threads))
+        if chunk is not None and self.first_run is None:
+            self.first_run = time.monotonic()
+        return chunk
+
     def finish(self, chunk: Chunk, found: Found, took_s: float) -> None:
         """Books a chunk that took so long."""
         self.ledger.finish(chunk, chunk.count, found)
@@ -62,7 +66,7 @@ class Account:
     def expire_if_late(self, now: float) -> None:
         """Begins no further paths once the time budget is spent."""
         budget = self.plan.spec.settings.time_budget_s
-        if budget is not None and now - self.started >= budget:
+        if budget is not None and self.first_run is not None and now - self.first_run >= budget:
             self.ledger.expire()
 
 
@@ -119,10 +123,10 @@ Booking = Callable[[], None]
 """What the caller's thread does once a task of the pool is done."""
 
 
-def _found(account: Account, chunk: Chunk) -> tuple[Found, float]:
+def _found(account: Account, chunk: Chunk, threads: int = 1) -> tuple[Found, float]:
     """What a chunk yields, and the seconds it took."""
     began = time.monotonic()
-    found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=1)
+    found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=threads)
     return found, time.monotonic() - began
 
 
@@ -132,7 +136,7 @@ class _Crew(Generic[Made]):
     def __init__(self, what: Work[Made], threads: int) -> None:
         self._what = what
         self._threads = threads
-        self._tasks = threads * OVERLAP if what.count > 1 else threads
+        self._tasks = threads + engine.ONE_MORE
         self.pool = ThreadPoolExecutor(max_workers=self._tasks)
         self._begun = 0
         self._accounts: dict[int, Account] = {}
@@ -161,7 +165,7 @@ class _Crew(Generic[Made]):
 
     def _next_task(self) -> Callable[[], Booking] | None:
         for index, account in self._accounts.items():
-            chunk = account.ledger.take(account.size(self._threads))
+            chunk = account.take(self._threads)
             if chunk is not None:
                 return self._guarded(index, partial(self._run, index, account, chunk))
         if self._begun == self._what.count:
@@ -192,21 +196,24 @@ class _Crew(Generic[Made]):
         return guarded
 
     def _begin(self, index: int, *, alone: bool) -> Booking:
-        started = time.monotonic()
+        begun = time.monotonic()
         plan = self._what.plan(index)
-        account = Account(plan=plan, ledger=Ledger(Outline.of(plan)), started=started)
+        account = Account(plan=plan, ledger=Ledger(Outline.of(plan)), begun=begun)
         if alone and self._goes_on(account):
             return self._make(index, account)
         return partial(self._accounts.__setitem__, index, account)
 
-    @staticmethod
-    def _goes_on(account: Account) -> bool:
+    def _goes_on(self, account: Account) -> bool:
         """Runs paths of an account that no other thread knows of yet, for as long as a chunk takes; whether it is done.
 
-        While other accounts keep the other threads busy, a small one need not be handed from thread to thread.
+        While other accounts keep the other threads busy, a small one need not be handed from thread to thread. One with
+        a time budget is not let go: its time would run out while it waits for its turn.
         """
-        while not account.ledger.complete and time.monotonic() - account.started < CHUNK_S:
-            chunk = account.ledger.take(account.size(1))
+        budget = account.plan.spec.settings.time_budget_s
+        while not account.ledger.complete and not self._what.stop():
+            if budget is None and time.monotonic() - account.begun >= CHUNK_S:
+                break
+            chunk = account.take(1)
             if chunk is None:
                 break
             account.finish(chunk, *_found(account, chunk))
@@ -214,7 +221,8 @@ class _Crew(Generic[Made]):
         return account.ledger.complete
 
     def _run(self, index: int, account: Account, chunk: Chunk) -> Booking:
-        return partial(self._book, index, chunk, *_found(account, chunk))
+        searches = chunk.section is Section.RARE and self._what.count == 1
+        return partial(self._book, index, chunk, *_found(account, chunk, self._threads if searches else 1))
 
     def _book(self, index: int, chunk: Chunk, found: Found, took_s: float) -> None:
         account = self._accounts.get(index)
@@ -223,7 +231,7 @@ class _Crew(Generic[Made]):
             self._what.on_progress(account.ledger)
 
     def _make(self, index: int, account: Account) -> Booking:
-        made = self._what.make(account.plan, account.ledger.total(), time.monotonic() - account.started)
+        made = self._what.make(account.plan, account.ledger.total(), time.monotonic() - account.begun)
         return partial(self._hand_out, Done(index=index, made=made))
 
     def _give_up(self, index: int, invalid: InvalidInput) -> None:

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
 
 
-BLOCKS_A_TALLY: Final = 16
+BLOCKS_A_TALLY: Final = 8
 """Blocks whose paths are binned together: enough that the bins cost little, few enough that the paths do not either."""
 
+
+ONE_MORE: Final = 1
+"""Thread than run paths: while one bins, the paths of the others go on. XLA has threads of its own, and none more."""
 
 LOADED_PLANS: Final = 8
 """Plans that stay loaded for their next blocks; a plan is itself alone, equal to no other."""
@@ -41,7 +44,7 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
     tally = partial(_tally, device)
     if threads == 1 or len(batches) == 1:
         return reduce(Tally.merge, map(tally, batches), Tally.empty())
-    with ThreadPoolExecutor(max_workers=threads) as pool:
+    with ThreadPoolExecutor(max_workers=threads + ONE_MORE) as pool:
         return reduce(Tally.merge, pool.map(tally, batches), Tally.empty())
 
 

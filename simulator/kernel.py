@@ -74,6 +74,14 @@ class Loop(NamedTuple):
     fan: jax.Array | None
 
 
+class Held(NamedTuple):
+    """What is left of a path that has ended. odds: as `simulator.odds.Odds.total`, or None."""
+
+    state: State
+    odds: jax.Array | None
+    fan: jax.Array | None
+
+
 class Block(NamedTuple):
     """All lanes. path: uint32[lanes], which path of the block each holds; visited: int32[], how many lanes, always
     whole tiles, hold every path that lives; what the others hold says nothing; living: int32[], how many live; ended:
@@ -84,7 +92,7 @@ class Block(NamedTuple):
     path: jax.Array
     visited: jax.Array
     living: jax.Array
-    ended: Loop
+    ended: Held
     moved: jax.Array
 
 
@@ -121,10 +129,10 @@ class Ended(NamedTuple):
 def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
     end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
-    loop = end.loop
+    held = _held(end.loop)
     if shape.lanes > shape.tile:
-        loop = lax.cond(end.moved, lambda: _kept(shape, end), lambda: end.loop)
-    ended = _ended(shape, job, loop)
+        held = lax.cond(end.moved, lambda: _kept(shape, end), lambda: held)
+    ended = _ended(shape, job, held)
     return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
 
 
@@ -165,7 +173,7 @@ def _begin(shape: Shape, job: Job) -> Block:
         path=path,
         visited=_whole_tiles(shape, job.paths),
         living=job.paths,
-        ended=loop,
+        ended=_held(loop),
         moved=jnp.bool_(False),  # noqa: FBT003 — a value
     )
 
@@ -251,11 +259,15 @@ def _moved(shape: Shape, block: Block) -> Block:
     return block._replace(loop=loop, path=path, ended=ended, visited=needed, moved=jnp.bool_(True))  # noqa: FBT003 — a value
 
 
-def _kept(shape: Shape, block: Block) -> Loop:
+def _held(loop: Loop) -> Held:
+    return Held(state=loop.state, odds=None if loop.draw.odds is None else loop.draw.odds.total, fan=loop.fan)
+
+
+def _kept(shape: Shape, block: Block) -> Held:
     """What all lanes have held, by path. What lanes have held that were never moved is copied, which is faster."""
     first, later = (jnp.where(block.moved == moved, block.visited, jnp.int32(0)) for moved in (False, True))
-    ended = lanes.kept(block.ended, block.loop, None, first, shape.tile)
-    return lanes.kept(ended, block.loop, block.path, later, shape.tile)
+    ended = lanes.kept(block.ended, _held(block.loop), None, first, shape.tile)
+    return lanes.kept(ended, _held(block.loop), block.path, later, shape.tile)
 
 
 def _pair(shape: Shape, job: Job, path: jax.Array, loop: Loop) -> Loop:
@@ -278,8 +290,8 @@ def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array
     return loop._replace(draw=draw, state=state, fan=fan)
 
 
-def _ended(shape: Shape, job: Job, loop: Loop) -> Ended:
-    features, state = shape.features, loop.state
+def _ended(shape: Shape, job: Job, held: Held) -> Ended:
+    features, state = shape.features, held.state
     steps = state.end >> jnp.int32(rules.CODE_BITS)
     per_day = job.tables.trades_per_day
     day = (steps + per_day - jnp.int32(1)) // per_day if shape.fixed_days else state.day
@@ -292,11 +304,11 @@ def _ended(shape: Shape, job: Job, loop: Loop) -> Ended:
         day=day,
         trades=steps - state.skipped,
         overflow=rules.left_reach(state),
-        fan=None if job.fan is None or loop.fan is None else settle(job.fan, loop.fan, day, shown),
+        fan=None if job.fan is None or held.fan is None else settle(job.fan, held.fan, day, shown),
         skipped=state.skipped if features.skips else None,
         phase=state.phase if features.phases else None,
         paid=rules.paid(features, state) if features.payouts else None,
         payouts=state.payouts - job.levels.opening.payouts if features.payouts else None,
         paused_days=state.paused_days if features.pauses else None,
-        odds=None if loop.draw.odds is None else loop.draw.odds.total,
+        odds=held.odds,
     )

@@ -49,9 +49,6 @@ BLOCK_PATHS: Final = 4_096
 MOST_BLOCKS: Final = 96
 """Blocks of the main run at most."""
 
-BLOCKS_AT_ONCE: Final = 4
-"""Of the main run; those beyond the one that is enough do not count, so a figure does not depend on the threads."""
-
 ENOUGH: Final = 0.01
 """Relative standard error at which the main run ends."""
 
@@ -171,7 +168,7 @@ def estimate(
     `finish` runs one block of a plan: `simulator.engine.finished`.
     """
     with ThreadPoolExecutor(max_workers=threads) as pool:
-        found = [_estimate(plan, outcome, partial(_run, plan, finish), pool) for outcome in outcomes]
+        found = [_estimate(plan, outcome, partial(_run, plan, finish), pool, threads) for outcome in outcomes]
     return tuple(event for event in found if event is not None)
 
 
@@ -199,17 +196,19 @@ def stride(plan: Plan) -> int:
 
 
 def _estimate(
-    plan: Plan, outcome: Outcome, run: Callable[[int, Weighting, int], _Weights], pool: ThreadPoolExecutor
+    plan: Plan, outcome: Outcome, run: Callable[[int, Weighting, int], _Weights], pool: ThreadPoolExecutor, at_once: int
 ) -> RareEvent | None:
-    """One breach; None if no reliable figure was found."""
+    """One breach; None if no reliable figure was found. Blocks beyond the one that is enough do not count, so a figure
+    does not depend on how many are run at once.
+    """
     tried = list(_weightings(plan, outcome))
     pilots = dict(zip(tried, pool.map(lambda each: run(_PILOT, each, 0), tried), strict=True))
     best = _best(pilots, outcome)
     if best is None:
         return None
     total = _Weights()
-    for first in range(0, MOST_BLOCKS, BLOCKS_AT_ONCE):
-        for found in pool.map(partial(run, _MAIN, best), range(first, first + BLOCKS_AT_ONCE)):
+    for first in range(0, MOST_BLOCKS, at_once):
+        for found in pool.map(partial(run, _MAIN, best), range(first, min(first + at_once, MOST_BLOCKS))):
             if not total.enough(outcome):
                 total += found
         if total.enough(outcome):

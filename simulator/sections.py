@@ -49,9 +49,8 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
             return _histories(plan, first, count, threads)
         case Section.RARE:
             outcomes = [Outcome(unit) for unit in range(first, first + count)]
-            # A unit is a whole search, and the last of a simulation: it may use all threads.
-            events = rare.estimate(plan, outcomes, engine.finished, threads=engine.default_threads())
-            return Found(rare=events)
+            threads = threads or engine.default_threads()
+            return Found(rare=rare.estimate(plan, outcomes, engine.finished, threads=threads))
         case Section.PATHS:
             if not plan.spec.settings.scenarios:
                 return Found(tally=engine.run(plan, first, count, threads=threads))

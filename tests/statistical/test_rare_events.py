@@ -120,6 +120,16 @@ def test_the_errors_are_those_of_repeated_runs() -> None:
     assert low < squares < high
 
 
+@pytest.mark.parametrize("threads", [4, 7])
+def test_threads_change_no_figure(threads: int) -> None:
+    plan = daily_plan(3_500, 40_000, paths=1)
+    one, more = (
+        rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS], engine.finished, threads=each) for each in (1, threads)
+    )
+    assert one == more
+    assert one[0].paths % (threads * rare.BLOCK_PATHS), "it ends in the middle of what runs at once"
+
+
 def v_shaped() -> Sequence[Sequence[int]]:
     """One day in 200 falls far and ends with a gain: the P&L of a day does not show how it breaches."""
     draws = np.random.default_rng(5).normal(12, 60, (200, 3))

@@ -1,9 +1,12 @@
 """TriggerSimulationRequest, checked and decoded.
 
-Only its shape is checked here, and cheaply: whether the trades and rules make sense is the engine's to say.
+Only its shape is checked here, and cheaply, and that all is in one currency: whether the trades and rules make sense is
+the engine's to say.
 """
 
 from __future__ import annotations
+
+import re
 
 from mcsvc.app.snapshot import build_snapshot, from_settings_message
 from mcsvc.app.trigger_simulation import TriggerRequest
@@ -16,6 +19,7 @@ from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
 
 MAX_TRADES = 100_000
 _USUAL_CURRENCY = "USD"
+_CURRENCY = re.compile("[A-Z]{3}")
 _ASKED = "give exactly one of assessment_id, funded_account_id and inline"
 
 
@@ -75,19 +79,21 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
     if inline.HasField("account"):
         check.decimal("subject.inline.account.balance", inline.account.balance, required=True)
     if count <= MAX_TRADES:
+        currency = inline.rules.currency or _USUAL_CURRENCY
         for index, trade in enumerate(inline.trades):
-            _check_trade(check, f"subject.inline.trades[{index}]", trade, inline.rules.currency or _USUAL_CURRENCY)
+            path = f"subject.inline.trades[{index}]"
+            _check_trade(check, path, trade)
+            if trade.currency not in {"", currency} and _CURRENCY.fullmatch(currency):
+                check.reject(
+                    f"{path}.currency",
+                    f"{trade.currency[:40]!r} is not the account's currency, {currency}: convert the amounts to"
+                    f" {currency}, or leave it out if they are",
+                )
 
 
-def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade, currency: str) -> None:
+def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
     check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
     check.decimal(f"{path}.pnl", trade.pnl, required=True)
     opened, closed = ((each.seconds, each.nanos) for each in (trade.opened_at, trade.closed_at))
     in_order = opened <= closed or not (trade.HasField("opened_at") and trade.HasField("closed_at"))
     check.require(f"{path}.opened_at", "is later than closed_at: check both, and their time zones", holds=in_order)
-    if trade.currency not in {"", currency}:
-        check.reject(
-            f"{path}.currency",
-            f"{trade.currency[:40]!r} is not the account's currency, {currency}: convert the amounts to {currency},"
-            " or leave it out if they are",
-        )

@@ -238,11 +238,20 @@ def test_a_trade_later_than_the_present_is_refused_by_its_place() -> None:
     lambda message: message.trades[2].ClearField("closed_at"),
     lambda message: setattr(message.trades[2].closed_at, "seconds", 10**15),
     lambda message: setattr(message.trades[2].closed_at, "nanos", -5),
-], ids=["missing", "beyond year 9999", "bad nanoseconds"])  # fmt: skip
+    lambda message: message.trades[2].closed_at.FromDatetime(datetime(9999, 12, 31, 23, tzinfo=UTC)),
+    lambda message: message.trades[2].closed_at.FromDatetime(datetime(1, 1, 1, 1, tzinfo=UTC)),
+], ids=["missing", "beyond year 9999", "bad nanoseconds", "still open, to some", "never, to some"])  # fmt: skip
 def test_a_trade_without_a_valid_time_is_refused(change: Callable[[Input], object]) -> None:
     message = given(MIXED)
     change(message)
     assert set(refused(message)) == {"trades[2].closed_at"}
+
+
+def test_a_bad_trade_that_is_later_than_the_present_is_told_both() -> None:
+    message = given(MIXED)
+    message.settings.as_of.FromDatetime(OPEN + timedelta(days=8, seconds=8))
+    message.trades[9].pnl = "a lot"
+    assert set(refused(message)) == {"trades[9].closed_at", "trades[9].pnl"}
 
 
 def test_a_present_that_is_no_time_is_refused() -> None:

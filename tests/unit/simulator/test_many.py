@@ -81,6 +81,26 @@ def test_bad_data_fails_its_account_alone_and_every_bad_field_is_named() -> None
     assert [each.field for each in found[2].error.fields] == ["trades"]
 
 
+def test_what_turns_out_to_be_impossible_fails_its_account_alone_while_others_wait() -> None:
+    inputs = [account(number) for number in range(9)]
+    for trade in inputs[1].trades:
+        trade.pnl = "5000000.00"
+    inputs[1].rules.ClearField("max_drawdown")
+    inputs[1].rules.ClearField("daily_loss")
+    inputs[1].rules.ClearField("profit_target")
+    found = answers(inputs)
+    assert {index for index in range(9) if found[index].WhichOneof("outcome") == "error"} == {1}
+
+
+def test_accounts_with_a_time_budget_each_have_their_time() -> None:
+    """Not only those that are served first. A block takes a few milliseconds of the 300."""
+    inputs = [account(number, 10_000 * BLOCK) for number in range(7)]
+    for message in inputs:
+        message.settings.time_budget_s = 0.3
+    found = answers(inputs)
+    assert all(found[index].result.paths >= 4 * BLOCK for index in range(7))
+
+
 def test_no_accounts_have_no_answers() -> None:
     assert list(many.simulate([])) == []
 
