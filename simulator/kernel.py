@@ -128,10 +128,11 @@ class Ended(NamedTuple):
 @partial(jax.jit, static_argnums=0)
 def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
-    end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
-    held = _held(end.loop)
-    if shape.lanes > shape.tile:
-        held = lax.cond(end.moved, lambda: _kept(shape, end), lambda: held)
+    if shape.lanes == shape.tile:
+        held = _held(lax.while_loop(_any_living, partial(_round, shape, job), _begin(shape, job)).loop)
+    else:
+        end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
+        held = lax.cond(end.moved, lambda: _kept(shape, end), lambda: _held(end.loop))
     ended = _ended(shape, job, held)
     return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
 
@@ -214,9 +215,8 @@ def _stage(shape: Shape, job: Job, block: Block) -> Block:
         return jnp.asarray(_any_living(block) & (jnp.int32(2) * _whole_tiles(shape, block.living) > block.visited))
 
     block = lax.while_loop(fill, partial(_round, shape, job), block)
-    if shape.lanes > shape.tile:
-        block = lax.cond(_any_living(block), partial(_moved, shape), lambda block: block, block)
-    return block
+    found: Block = lax.cond(_any_living(block), partial(_moved, shape), lambda block: block, block)
+    return found
 
 
 def _round(shape: Shape, job: Job, block: Block) -> Block:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,14 @@ from hypothesis import strategies as st
 from simulator import lanes
 
 LANES, TILE = 32, 4
-ORDERS = pytest.mark.parametrize("order", [lanes.living_first, lanes._one_by_one, lanes._side_by_side])
+ORDERS = [jax.jit(each) for each in (lanes.living_first, lanes._one_by_one, lanes._side_by_side)]
+closed_up = jax.jit(lanes.closed_up, static_argnums=3)
+kept = jax.jit(lanes.kept, static_argnums=4)
 LIVING = st.lists(st.booleans(), min_size=LANES, max_size=LANES).map(np.array)
 COUNTS = st.integers(1, LANES // TILE).map(lambda tiles: tiles * TILE)
 
 
-@ORDERS
+@pytest.mark.parametrize("order", ORDERS, ids=["as chosen", "one by one", "side by side"])
 @given(living=LIVING, count=COUNTS)
 def test_the_living_come_first_and_the_others_from_the_last(
     order: object, living: npt.NDArray[np.bool_], count: int
@@ -34,8 +37,8 @@ def test_lanes_are_closed_up_in_place(living: npt.NDArray[np.bool_], count: int)
     living[np.flatnonzero(living[:count])[count // TILE // 2 * TILE :]] = False
     needed = -(-int(living[:count].sum()) // TILE) * TILE
     before = {"a": jnp.arange(LANES), "b": jnp.arange(LANES) * 10, "shared": jnp.int32(7)}
-    order = lanes.living_first(jnp.asarray(living), jnp.int32(count))
-    after = lanes.closed_up(before, order, jnp.int32(needed), TILE)
+    order = ORDERS[0](jnp.asarray(living), jnp.int32(count))
+    after = closed_up(before, order, jnp.int32(needed), TILE)
     held = np.asarray(after["a"])[:needed]
     assert set(np.flatnonzero(living[:count])) <= set(held.tolist())
     assert len(set(held.tolist())) == needed
@@ -49,11 +52,11 @@ def test_what_lanes_held_is_kept_by_its_place(data: st.DataObject, count: int) -
     archive, held = jnp.full(LANES, -1), jnp.arange(LANES) + 100
     wanted = np.full(LANES, -1)
     wanted[place[:count]] = np.arange(count) + 100
-    found = lanes.kept(archive, held, jnp.asarray(place), jnp.int32(count), TILE)
+    found = kept(archive, held, jnp.asarray(place), jnp.int32(count), TILE)
     assert np.asarray(found).tolist() == wanted.tolist()
 
 
 @given(count=COUNTS)
 def test_what_lanes_held_that_were_never_moved_is_copied(count: int) -> None:
-    found = lanes.kept(jnp.full(LANES, -1), jnp.arange(LANES), None, jnp.int32(count), TILE)
+    found = kept(jnp.full(LANES, -1), jnp.arange(LANES), None, jnp.int32(count), TILE)
     assert np.asarray(found).tolist() == [*range(count), *[-1] * (LANES - count)]

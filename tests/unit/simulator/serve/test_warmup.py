@@ -15,6 +15,7 @@ KERNELS = 2
 """Of a shape: with the equity fan, and without."""
 
 
+@pytest.mark.slow
 def test_what_is_common_is_compiled_once_on_a_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: list[object]
 ) -> None:
