@@ -21,7 +21,7 @@ SAMPLES = Path(__file__).parents[1] / "mcsvc/devstack/samples"
 
 def rows(threads: int, rounds: int) -> list[Row]:
     """The rows of whole processes."""
-    return [_compilations(), _first_result(rounds), *_rare(rounds), _memory(threads)]
+    return [_compilations(), *_first_result(rounds), *_rare(rounds), _memory(threads)]
 
 
 def _compilations() -> Row:
@@ -43,26 +43,29 @@ def _compilations() -> Row:
     )
 
 
-def _first_result(rounds: int) -> Row:
-    """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process."""
+def _first_result(rounds: int) -> list[Row]:
+    """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process; and, by turns,
+    of one that does nothing but import jax.
+    """
     with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
         command = [
             *MCSIM, "--trades", str(SAMPLES / "trades/steady.csv"),
             "--rules", str(SAMPLES / "rules/assessment-50k-eod.yaml"),
             "--horizon-days", "60", "--format", "json", "--compile-cache", folder,
         ]  # fmt: skip
-        seconds = []
-        for _ in range(rounds + 1):
-            begin = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            seconds.append(time.perf_counter() - begin)
-    return Row(
-        key="first_result",
-        what="first result of a fresh process, warm cache",
-        figure=min(seconds[1:]),
-        unit="s",
-        goal=at_most(1.5),
-    )
+        took = [(_seconds_of(command), _seconds_of([sys.executable, "-c", "import jax"])) for _ in range(rounds + 1)]
+    first, bare = (min(each) for each in zip(*took[1:], strict=True))
+    what = "first result of a fresh process, warm cache"
+    return [
+        Row(key="first_result", what=what, figure=first, unit="s", goal=at_most(1.5)),
+        Row(key="import_jax", what="a fresh process that only imports jax", figure=bare, unit="s"),
+    ]
+
+
+def _seconds_of(command: list[str]) -> float:
+    begin = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - begin
 
 
 def _rare(rounds: int) -> list[Row]:
