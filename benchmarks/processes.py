@@ -44,8 +44,8 @@ def _compilations() -> Row:
 
 
 def _first_result(rounds: int) -> list[Row]:
-    """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process; and, by turns,
-    of one that does nothing but import jax.
+    """From the start of a process to its result: `mcsim simulate`, with kernels kept by an earlier process. And, beside
+    it, of a process that only imports jax.
     """
     with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder:
         command = [

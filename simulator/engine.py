@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache, partial, reduce
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
 
 
-BLOCKS_A_TALLY: Final = 8
-"""Blocks whose paths are binned together: enough that the bins cost little, few enough that the paths do not either."""
+BLOCKS_A_TALLY: Final = 6
+"""Blocks whose paths are binned together, at most: enough that the bins cost little, few enough that hardly any thread
+bins when there are no more paths to run.
+"""
 
 
 ONE_MORE: Final = 1
@@ -39,8 +42,7 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
     """
     device, threads = _device(plan), threads or default_threads()
     wanted = range(first_block, min(first_block + blocks, plan.blocks))
-    size = max(1, min(BLOCKS_A_TALLY, -(-len(wanted) // threads)))
-    batches = [wanted[start : start + size] for start in range(0, len(wanted), size)]
+    batches = in_batches(wanted, threads)
     tally = partial(_tally, device)
     if threads == 1 or len(batches) == 1:
         return reduce(Tally.merge, map(tally, batches), Tally.empty())
@@ -67,6 +69,13 @@ def simulate(
 def finished(plan: Plan, block: int) -> Finished:
     """The paths of one block, path by path."""
     return _device(plan).finished(range(block, block + 1))
+
+
+def in_batches(blocks: range, threads: int) -> list[range]:
+    """Stretches of blocks about as long as one another, as many as there are threads, or more."""
+    count = min(len(blocks), max(threads, -(-len(blocks) // BLOCKS_A_TALLY)))
+    ends = [len(blocks) * number // count for number in range(1, count + 1)] if count else []
+    return [blocks[start:end] for start, end in pairwise([0, *ends])]
 
 
 def _tally(device: Device, blocks: range) -> Tally:

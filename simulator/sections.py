@@ -81,8 +81,7 @@ def _with_scenarios(plan: Plan, first: int, count: int, threads: int | None) -> 
         return Found(tally=Tally.of(proper), pairs=pairs)
 
     wanted = range(first, min(first + count, plan.blocks))
-    size = max(1, min(engine.BLOCKS_A_TALLY, -(-len(wanted) // (threads or engine.default_threads()))))
-    stretches = (wanted[start : start + size] for start in range(0, len(wanted), size))
+    stretches = engine.in_batches(wanted, threads or engine.default_threads())
     return reduce(operator.add, _each(found, stretches, threads), Found())
 
 
