@@ -1,7 +1,8 @@
 """Threads of this process that work off one simulation or many: units of all of them in turn, each merged exactly.
 
-The caller's thread keeps the books; the threads of the pool run chunks, prepare plans and finish results. An account
-that is large, or the last one, is shared by all threads.
+The caller's thread keeps the books; the threads of the pool prepare plans, run chunks and finish results. While others
+wait, the thread that begins an account goes on with it alone for a moment, which is all that a small one takes; one
+that is large, or among the last, is shared by all threads.
 """
 
 from __future__ import annotations

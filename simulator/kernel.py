@@ -247,7 +247,7 @@ def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
 
 
 def _moved(shape: Shape, block: Block) -> Block:
-    """The living in the first lanes that have room for them. A loop of no steps is what nothing need be copied for.
+    """The living in the first lanes that have room for them.
 
     At least half the tiles are left, so they hold as many paths that have ended as those that are kept have room for
     beside the living. These come last, so each comes from a tile that is left: `lanes.closed_up` may work in place.
@@ -264,7 +264,10 @@ def _held(loop: Loop) -> Held:
 
 
 def _kept(shape: Shape, block: Block) -> Held:
-    """What all lanes have held, by path. What lanes have held that were never moved is copied, which is faster."""
+    """What all lanes have held, by path. Lanes that were never moved are copied, which is faster.
+
+    One of the two loops has no steps: for a choice between them XLA would copy all lanes.
+    """
     first, later = (jnp.where(block.moved == moved, block.visited, jnp.int32(0)) for moved in (False, True))
     ended = lanes.kept(block.ended, _held(block.loop), None, first, shape.tile)
     return lanes.kept(ended, _held(block.loop), block.path, later, shape.tile)
