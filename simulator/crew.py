@@ -137,7 +137,7 @@ class _Crew(Generic[Made]):
     def __init__(self, what: Work[Made], threads: int) -> None:
         self._what = what
         self._threads = threads
-        self._tasks = threads + engine.ONE_MORE
+        self._tasks = threads + engine.SPARE_THREADS
         self.pool = ThreadPoolExecutor(max_workers=self._tasks)
         self._begun = 0
         self._accounts: dict[int, Account] = {}

@@ -28,8 +28,10 @@ bins when there are no more paths to run.
 """
 
 
-ONE_MORE: Final = 1
-"""Thread than run paths: while one bins, the paths of the others go on. XLA has threads of its own, and none more."""
+SPARE_THREADS: Final = 1
+"""Beside those that wait for paths: while one bins, the paths of the others go on. XLA runs the paths on threads of its
+own (`simulator.xla`), and on no more for it.
+"""
 
 LOADED_PLANS: Final = 8
 """Plans that stay loaded for their next blocks; a plan is itself alone, equal to no other."""
@@ -46,7 +48,7 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
     tally = partial(_tally, device)
     if threads == 1 or len(batches) == 1:
         return reduce(Tally.merge, map(tally, batches), Tally.empty())
-    with ThreadPoolExecutor(max_workers=threads + ONE_MORE) as pool:
+    with ThreadPoolExecutor(max_workers=threads + SPARE_THREADS) as pool:
         return reduce(Tally.merge, pool.map(tally, batches), Tally.empty())
 
 
