@@ -13,9 +13,10 @@ from simulator import crew, engine, result, result_uncertainty
 from simulator.engine import Plan
 from simulator.errors import AmountsTooLarge
 from simulator.found import Found
-from simulator.ledger import Outline
+from simulator.ledger import Chunk, Ledger, Outline
 from simulator.scenarios import Paired, plans
 from simulator.spec import EstimationRisk, PrecisionTarget, Rules, Scenario, Settings, Stress
+from simulator.tally import Tally
 from tests.unit.simulator.samples import START, plan_of
 
 BLOCK = 512
@@ -166,6 +167,40 @@ def test_a_time_budget_that_is_spent_at_once_still_gives_one_block(monkeypatch: 
     plan = small_blocks(Settings(paths=100 * BLOCK, seed=7, time_budget_s=1e-9))
     Clock(monkeypatch, step_s=10.0)
     assert crew.simulate(plan, threads=1).tally.paths in {BLOCK, 2 * BLOCK, 3 * BLOCK}
+
+
+def test_a_time_budget_counts_from_the_first_paths_not_from_when_an_account_waits_for_its_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plan = small_blocks(Settings(paths=100 * BLOCK, seed=7, time_budget_s=5.0))
+    account = crew.Account(plan=plan, ledger=Ledger(Outline.of(plan)), begun=0.0)
+    account.expire_if_late(1_000.0)
+    monkeypatch.setattr("simulator.crew.time.monotonic", lambda: 1_000.0)
+    assert account.take(1) is not None
+    account.expire_if_late(1_004.9)
+    assert account.take(1) is not None
+    account.expire_if_late(1_005.0)
+    assert account.take(1) is None
+
+
+def test_an_account_with_a_time_budget_is_not_let_go_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The clock moves by a tenth of a second each time a chunk asks it: one without a budget is let go at once."""
+    ran: list[Plan] = []
+
+    def found(account: crew.Account, chunk: Chunk, threads: int = 1) -> tuple[Found, float]:
+        ran.append(account.plan)
+        return Found(tally=replace(Tally.empty(), paths=chunk.count * BLOCK)), 0.01
+
+    Clock(monkeypatch, step_s=0.1)
+    monkeypatch.setattr(crew, "_found", found)
+    plan = small_blocks(Settings(paths=2_000 * BLOCK, seed=7, time_budget_s=20.0))
+    patient = replace(plan, spec=replace(plan.spec, settings=replace(plan.spec.settings, time_budget_s=None)))
+    for each, done in ((plan, True), (patient, False)):
+        ran.clear()
+        work = crew.Work(count=9, plan=lambda _: plan, make=lambda *_: None)
+        account = crew.Account(plan=each, ledger=Ledger(Outline.of(each)), begun=crew.time.monotonic())
+        assert crew._Crew(work, threads=1)._goes_on(account) is done
+        assert (len(ran) > 10) is done
 
 
 class Clock:

@@ -92,15 +92,6 @@ def test_what_turns_out_to_be_impossible_fails_its_account_alone_while_others_wa
     assert {index for index in range(9) if found[index].WhichOneof("outcome") == "error"} == {1}
 
 
-def test_accounts_with_a_time_budget_each_have_their_time() -> None:
-    """Not only those that are served first. A block takes a few milliseconds of the 300."""
-    inputs = [account(number, 10_000 * BLOCK) for number in range(7)]
-    for message in inputs:
-        message.settings.time_budget_s = 0.3
-    found = answers(inputs)
-    assert all(found[index].result.paths >= 4 * BLOCK for index in range(7))
-
-
 def test_no_accounts_have_no_answers() -> None:
     assert list(many.simulate([])) == []
 
