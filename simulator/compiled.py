@@ -22,7 +22,8 @@ from jax.experimental import serialize_executable
 
 from simulator import compile_cache
 from simulator.bins import Bins
-from simulator.kernel import Ended, Job, Shape, run_block
+from simulator.ended import Ended
+from simulator.kernel import Job, Shape, run_block
 
 Kernel = Callable[[Job], tuple[Ended, Bins]]
 _known: Final[dict[object, Kernel]] = {}

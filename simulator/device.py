@@ -13,10 +13,11 @@ import numpy.typing as npt
 
 from simulator import compiled, loading, loading_rules, rng
 from simulator.bins import Bins
+from simulator.ended import Ended
 from simulator.errors import AmountsTooLarge
 from simulator.fan import Fan
 from simulator.host import handed
-from simulator.kernel import Ended, Job, Shape
+from simulator.kernel import Job, Shape
 from simulator.planning import Plan
 from simulator.tally import Finished
 

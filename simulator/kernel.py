@@ -23,7 +23,8 @@ from jax import lax
 
 from simulator import lanes, models, odds, rng, rules, xla
 from simulator.bins import Bins, keys_of
-from simulator.fan import Fan, record, settle
+from simulator.ended import Ended, Held, yielded
+from simulator.fan import Fan, record
 from simulator.models import Draw, Tables
 from simulator.once import once
 from simulator.rules import Features, Levels, State
@@ -74,14 +75,6 @@ class Loop(NamedTuple):
     fan: jax.Array | None
 
 
-class Held(NamedTuple):
-    """What is left of a path that has ended. odds: as `simulator.odds.Odds.total`, or None."""
-
-    state: State
-    odds: jax.Array | None
-    fan: jax.Array | None
-
-
 class Block(NamedTuple):
     """All lanes. path: uint32[lanes], which path of the block each holds; visited: int32[], how many lanes, always
     whole tiles, hold every path that lives; what the others hold says nothing; living: int32[], how many live; ended:
@@ -103,28 +96,6 @@ class Words(NamedTuple):
     more: jax.Array | None
 
 
-class Ended(NamedTuple):
-    """One entry a path; `trades`: taken; `overflow` bool[]: a balance left REACH; `fan`, and what follows it, or None.
-
-    skipped: trades drawn but not taken; phase: from 0, the last that was reached; paid: to the trader; odds: as
-    `simulator.odds.Odds.total`.
-    """
-
-    outcome: jax.Array
-    final_pnl: jax.Array
-    max_drawdown: jax.Array
-    day: jax.Array
-    trades: jax.Array
-    overflow: jax.Array
-    fan: jax.Array | None
-    skipped: jax.Array | None
-    phase: jax.Array | None
-    paid: jax.Array | None
-    payouts: jax.Array | None
-    paused_days: jax.Array | None
-    odds: jax.Array | None
-
-
 @partial(jax.jit, static_argnums=0)
 def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
@@ -133,7 +104,13 @@ def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     else:
         end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
         held = lax.cond(end.moved, lambda: _kept(shape, end), lambda: _held(end.loop))
-    ended = _ended(shape, job, held)
+    ended = yielded(
+        shape.features,
+        job.levels,
+        held,
+        trades_per_day=job.tables.trades_per_day if shape.fixed_days else None,
+        fan=job.fan,
+    )
     return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
 
 
@@ -291,27 +268,3 @@ def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array
     shown = rules.shown(shape.features, job.levels, state)
     fan = None if job.fan is None or loop.fan is None else record(job.fan, loop.fan, day, shown)
     return loop._replace(draw=draw, state=state, fan=fan)
-
-
-def _ended(shape: Shape, job: Job, held: Held) -> Ended:
-    features, state = shape.features, held.state
-    steps = state.end >> jnp.int32(rules.CODE_BITS)
-    per_day = job.tables.trades_per_day
-    day = (steps + per_day - jnp.int32(1)) // per_day if shape.fixed_days else state.day
-    code = state.end - (steps << jnp.int32(rules.CODE_BITS)) - jnp.int32(1)
-    shown = rules.shown(features, job.levels, state)
-    return Ended(
-        outcome=code.astype(jnp.uint8),
-        final_pnl=rules.final_pnl(features, job.levels, state),
-        max_drawdown=state.max_drawdown,
-        day=day,
-        trades=steps - state.skipped,
-        overflow=rules.left_reach(state),
-        fan=None if job.fan is None or held.fan is None else settle(job.fan, held.fan, day, shown),
-        skipped=state.skipped if features.skips else None,
-        phase=state.phase if features.phases else None,
-        paid=rules.paid(features, state) if features.payouts else None,
-        payouts=state.payouts - job.levels.opening.payouts if features.payouts else None,
-        paused_days=state.paused_days if features.pauses else None,
-        odds=held.odds,
-    )

@@ -23,6 +23,7 @@ from typing import IO, Final
 import psutil
 import pytest
 
+from tests.json_lines import forward
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 
 ROOT: Final = Path(__file__).parents[1]
@@ -50,7 +51,7 @@ class RayCluster:
         self._complaints = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 — stop() closes it
         self._process = _start(otlp, self._complaints)
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=forward, args=(self._process, self._lines), daemon=True)
         self._reader.start()
         self._workers = MOST_WORKERS
 
@@ -93,13 +94,6 @@ class RayCluster:
         left = [child for child in below if _runs(child)]
         assert (code, left) == (0, [])
         assert took_s < STOPS_WITHIN_S
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):  # Ray prints there too
-                self._lines.put(line)
-        self._lines.put("")
 
     def _next_line(self) -> str:
         line = self._lines.get(timeout=STARTS_WITHIN_S)

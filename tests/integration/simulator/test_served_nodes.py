@@ -19,6 +19,7 @@ import pytest
 from simulator import codec, crew, engine, result
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import a_request, bits, result_of
+from tests.json_lines import forward
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 from tests.ray_cluster import ServedSimulator
 
@@ -45,7 +46,7 @@ class Nodes:
                 cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
             )  # fmt: skip
         self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader = threading.Thread(target=forward, args=(self._process, self._lines), daemon=True)
         self._reader.start()
 
     def wait_until_ready(self) -> None:
@@ -80,13 +81,6 @@ class Nodes:
         self._process.stdin.write(f"{line}\n")
         self._process.stdin.flush()
         return self._next()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):  # Ray prints there too
-                self._lines.put(line)
-        self._lines.put("")
 
     def _next(self) -> dict[str, Any]:
         line = self._lines.get(timeout=2 * WITHIN_S)

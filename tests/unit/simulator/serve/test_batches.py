@@ -11,32 +11,22 @@ from hypothesis import strategies as st
 
 from simulator.serve.batches import MOST_ACCOUNTS, MOST_PATHS, Batch, BatchDispatcher, batches
 from simulator.serve.chunks import BatchDone
-from simulator.serve.dispatch import Pace, WorkerLost, WorkersLost
+from simulator.serve.dispatch import Pace, WorkersLost
+from tests.unit.simulator.serve.made_up import Busy
 
 PACE = Pace(in_flight=3, chunk_s=1, attempts=3, tick_s=0.01)
 
 
-class Workers:
+class Workers(Busy):
     """Made-up workers: count what they are asked, lose the first `losses` batches."""
 
     def __init__(self, *, losses: int = 0, hang: bool = False) -> None:
+        super().__init__(losses=losses, hang=hang)
         self.asked: list[Batch] = []
-        self.at_a_time = 0
-        self.most_at_a_time = 0
-        self._losses = losses
-        self._hang = hang
 
     async def run(self, batch: Batch) -> BatchDone:
         self.asked.append(batch)
-        self.at_a_time += 1
-        self.most_at_a_time = max(self.most_at_a_time, self.at_a_time)
-        try:
-            await (asyncio.Event().wait() if self._hang else asyncio.sleep(0))
-        finally:
-            self.at_a_time -= 1
-        if self._losses:
-            self._losses -= 1
-            raise WorkerLost
+        await self.work()
         return BatchDone(answers=(b"",) * batch.count, seconds=0.1)
 
 

@@ -12,35 +12,25 @@ from simulator.found import Found
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.sections import Section
 from simulator.serve.chunks import ChunkDone
-from simulator.serve.dispatch import Dispatcher, Pace, WorkerLost, WorkersLost
+from simulator.serve.dispatch import Dispatcher, Pace, WorkersLost
+from tests.unit.simulator.serve.made_up import Busy
 
 BLOCKS = 40
 HISTORIES = 12
 PACE = Pace(in_flight=3, chunk_s=1, attempts=3, tick_s=0.01)
 
 
-class Workers:
+class Workers(Busy):
     """Made-up workers: count what they are asked, lose the first `losses` chunks, take `speed` blocks a second."""
 
     def __init__(self, *, losses: int = 0, speed: float = 5, hang: bool = False) -> None:
+        super().__init__(losses=losses, hang=hang)
         self.asked: list[Chunk] = []
-        self.at_a_time = 0
-        self.most_at_a_time = 0
-        self._losses = losses
         self._speed = speed
-        self._hang = hang
 
     async def run(self, chunk: Chunk, budget_s: float) -> ChunkDone:
         self.asked.append(chunk)
-        self.at_a_time += 1
-        self.most_at_a_time = max(self.most_at_a_time, self.at_a_time)
-        try:
-            await (asyncio.Event().wait() if self._hang else asyncio.sleep(0))
-        finally:
-            self.at_a_time -= 1
-        if self._losses:
-            self._losses -= 1
-            raise WorkerLost
+        await self.work()
         count = min(chunk.count, max(1, int(self._speed * budget_s)))
         return ChunkDone(count=count, found=Found().to_bytes(), seconds=count / self._speed)
 

@@ -1,0 +1,68 @@
+"""Paths that have ended: what is left of them on the device, and what they yield to the host."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from simulator import rules
+from simulator.fan import Fan, settle
+from simulator.rules import Features, Levels, State
+
+
+class Held(NamedTuple):
+    """What is left of a path that has ended. odds: as `simulator.odds.Odds.total`, or None."""
+
+    state: State
+    odds: jax.Array | None
+    fan: jax.Array | None
+
+
+class Ended(NamedTuple):
+    """One entry a path; `trades`: taken; `overflow` bool[]: a balance left REACH; `fan`, and what follows it, or None.
+
+    skipped: trades drawn but not taken; phase: from 0, the last that was reached; paid: to the trader; odds: as
+    `simulator.odds.Odds.total`.
+    """
+
+    outcome: jax.Array
+    final_pnl: jax.Array
+    max_drawdown: jax.Array
+    day: jax.Array
+    trades: jax.Array
+    overflow: jax.Array
+    fan: jax.Array | None
+    skipped: jax.Array | None
+    phase: jax.Array | None
+    paid: jax.Array | None
+    payouts: jax.Array | None
+    paused_days: jax.Array | None
+    odds: jax.Array | None
+
+
+def yielded(
+    features: Features, levels: Levels, held: Held, *, trades_per_day: jax.Array | None, fan: Fan | None
+) -> Ended:
+    """What paths that have ended yield; `trades_per_day` int32[], None where days are as long as in the history."""
+    state = held.state
+    steps = state.end >> jnp.int32(rules.CODE_BITS)
+    day = state.day if trades_per_day is None else (steps + trades_per_day - jnp.int32(1)) // trades_per_day
+    code = state.end - (steps << jnp.int32(rules.CODE_BITS)) - jnp.int32(1)
+    shown = rules.shown(features, levels, state)
+    return Ended(
+        outcome=code.astype(jnp.uint8),
+        final_pnl=rules.final_pnl(features, levels, state),
+        max_drawdown=state.max_drawdown,
+        day=day,
+        trades=steps - state.skipped,
+        overflow=rules.left_reach(state),
+        fan=None if fan is None or held.fan is None else settle(fan, held.fan, day, shown),
+        skipped=state.skipped if features.skips else None,
+        phase=state.phase if features.phases else None,
+        paid=rules.paid(features, state) if features.payouts else None,
+        payouts=state.payouts - levels.opening.payouts if features.payouts else None,
+        paused_days=state.paused_days if features.pauses else None,
+        odds=held.odds,
+    )
