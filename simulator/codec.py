@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
 from montecarlo.engine.v1 import engine_pb2
+from montecarlo.v1 import trade_pb2
 from simulator.checks import Checks
 from simulator.codec_account import check_account, decode_account
 from simulator.codec_rules import USUAL_CURRENCY, decode_rules
@@ -31,8 +33,9 @@ def decode(message: engine_pb2.SimulateInput) -> Spec:
     if rules is None:
         checks.bad("rules", "is missing: give at least rules.starting_balance")
         rules = Rules(starting_balance_minor=1)
-    trades = decode_trades(checks, message.trades, rules.minor_digits)
-    _check_currencies(checks, message)
+    closed = list(message.trades)  # each is wrapped once, not with each look at it
+    trades = decode_trades(checks, closed, rules.minor_digits)
+    _check_currencies(checks, closed, message.rules.currency or USUAL_CURRENCY)
     start = rules.starting_balance_minor
     account = Account(balance_minor=start, high_water_mark_minor=start)
     if message.HasField("account"):
@@ -76,12 +79,11 @@ def derived_seed(message: engine_pb2.SimulateInput) -> int:
     return int(digest(what)[:16], 16)
 
 
-def _check_currencies(checks: Checks, message: engine_pb2.SimulateInput) -> None:
+def _check_currencies(checks: Checks, trades: Sequence[trade_pb2.Trade], currency: str) -> None:
     """No trade is in another currency than the account."""
-    currency = message.rules.currency or USUAL_CURRENCY
-    if not is_currency(currency) or {trade.currency for trade in message.trades} <= {"", currency}:
+    if not is_currency(currency) or {trade.currency for trade in trades} <= {"", currency}:
         return
-    for index, trade in enumerate(message.trades):
+    for index, trade in enumerate(trades):
         if trade.currency not in {"", currency}:
             checks.bad(
                 f"trades[{index}].currency",

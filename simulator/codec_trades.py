@@ -23,7 +23,7 @@ from simulator.trades import A_SECOND, UNKNOWN, Int64s, Trade, Trades, microseco
 Bools = npt.NDArray[np.bool_]
 Messages = Sequence[trade_pb2.Trade]
 
-_TEXTS: Final = attrgetter("pnl", "mae", "mfe", "commission", "quantity")
+_AMOUNTS: Final = ("pnl", "mae", "mfe", "commission", "quantity")
 _INSTANT: Final = attrgetter("seconds", "nanos")
 _NUMBER_OR_NOTHING: Final = r"(?:[+-]?\d+(?:\.\d+)?)?"
 _FIRST, _LAST = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
@@ -39,7 +39,6 @@ def decode_trades(checks: Checks, messages: Messages, digits: int) -> Trades:
         checks.bad("trades", f"has {count} trades: give at most {MAX_TRADES}, the latest ones")
     if not 0 < count <= MAX_TRADES:
         return Trades.of([])
-    messages = list(messages)  # each is wrapped once, not with each look at it
     rows, plain = _plain(messages, digits)
     good = plain.copy()
     for index in np.flatnonzero(~plain).tolist():
@@ -74,24 +73,33 @@ def _in_close_order(rows: Int64s) -> Trades:
 
 def _plain(messages: Messages, digits: int) -> tuple[Int64s, Bools]:
     """The columns of `Trades`, int64[4, trades], and which trades are plain. Of others the columns say nothing."""
-    pnls, maes, mfes, *unused = zip(*map(_TEXTS, messages), strict=True)
+    pnls, maes, mfes, *unused = (list(map(attrgetter(name), messages)) for name in _AMOUNTS)
     seconds, nanos = _instants([message.closed_at for message in messages])
-    pnl, plain = _amounts(pnls, digits, _decimal(digits))
-    mae, mfe = (_amounts(texts, digits, f"(?:{_decimal(digits)})?") for texts in (maes, mfes))
+    pnl, plain = _amounts(pnls, digits)
+    mae, mfe = (_amounts_or_nothing(texts, digits) for texts in (maes, mfes))
     plain &= mae[1] & (mae[0] <= 0) & mfe[1] & ((mfe[0] >= 0) | (mfe[0] == UNKNOWN))
     plain &= _is_instant(seconds, nanos) & ~_opened_later(messages, seconds, nanos)
     for texts in unused:
-        plain &= _matching(texts, _NUMBER_OR_NOTHING)
+        if any(texts):
+            plain &= _matching(texts, _NUMBER_OR_NOTHING)
     return np.stack([seconds * A_SECOND + nanos // 1_000, pnl, mae[0], mfe[0]]), plain
 
 
-def _amounts(texts: Sequence[str], digits: int, pattern: str) -> tuple[Int64s, Bools]:
-    """Each amount in minor units, UNKNOWN where there is none, and whether it is as the pattern and within REACH."""
-    plain = _matching(texts, pattern)
-    given = plain & np.fromiter(map(bool, texts), np.bool_, len(texts))
+def _amounts(texts: Sequence[str], digits: int) -> tuple[Int64s, Bools]:
+    """Each amount in minor units, and whether it is plain and within REACH; UNKNOWN where it is not plain."""
+    plain = _matching(texts, _decimal(digits))
     amount = np.full(len(texts), UNKNOWN, np.int64)
-    amount[given] = np.rint(np.array([float(text) for text in compress(texts, given)]) * 10**digits)
-    return amount, plain & ((np.abs(amount) <= REACH) | ~given)
+    chosen = texts if plain.all() else compress(texts, plain)
+    amount[plain] = np.rint(np.array(list(map(float, chosen))) * 10**digits)
+    return amount, plain & (np.abs(amount) <= REACH)
+
+
+def _amounts_or_nothing(texts: Sequence[str], digits: int) -> tuple[Int64s, Bools]:
+    """The same of amounts that may be left out: UNKNOWN, and plain, where they are."""
+    if not any(texts):
+        return np.full(len(texts), UNKNOWN, np.int64), np.ones(len(texts), np.bool_)
+    amount, plain = _amounts(texts, digits)
+    return amount, plain | ~np.fromiter(map(bool, texts), np.bool_, len(texts))
 
 
 def _matching(texts: Sequence[str], pattern: str) -> Bools:
@@ -110,7 +118,8 @@ def _decimal(digits: int) -> str:
 
 def _instants(times: Sequence[Timestamp]) -> tuple[Int64s, Int64s]:
     """Seconds and nanoseconds."""
-    return np.array([each.seconds for each in times], np.int64), np.array([each.nanos for each in times], np.int64)
+    seconds, nanos = (list(map(attrgetter(name), times)) for name in ("seconds", "nanos"))
+    return np.array(seconds, np.int64), np.array(nanos, np.int64)
 
 
 def _is_instant(seconds: Int64s, nanos: Int64s) -> Bools:
@@ -121,8 +130,10 @@ def _is_instant(seconds: Int64s, nanos: Int64s) -> Bools:
 
 def _opened_later(messages: Messages, seconds: Int64s, nanos: Int64s) -> Bools:
     """Whether a trade was opened after it was closed."""
-    found = np.fromiter((message.HasField("opened_at") for message in messages), np.bool_, len(messages))
-    if found.any():
+    found = np.zeros(len(messages), np.bool_)
+    given = [message.HasField("opened_at") for message in messages]
+    if any(given):
+        found |= given
         opened, opened_nanos = _instants([message.opened_at for message in compress(messages, found)])
         same, nanos = opened == seconds[found], nanos[found]
         found[found] = (opened > seconds[found]) | (same & (opened_nanos > nanos))

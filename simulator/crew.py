@@ -1,33 +1,45 @@
-"""Threads of this process that work off one simulation or many: units of all of them in turn, each merged exactly.
+"""One simulation or many on this process's threads: units of all of them, each merged exactly.
 
-The caller's thread keeps the books; the threads of the pool prepare plans, run chunks and finish results. While others
-wait, the thread that begins an account goes on with it alone for a moment, which is all that a small one takes; one
-that is large, or among the last, is shared by all threads.
+The caller's thread makes plans, keeps the books and finishes results, as Python does but one thing at a time anyway.
+The paths of a small account fly: they are launched together, and looked at once those of the next accounts are on their
+way too. The units of any other are handed out in chunks to a pool; no more of them are begun than keep it busy.
 """
 
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from functools import partial
+from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from simulator import engine, sections
 from simulator.errors import InvalidInput
 from simulator.found import Found
+from simulator.launching import Flight, Launcher
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.planning import Plan
 from simulator.sections import Section
+from simulator.tally import Tally
 
 Made = TypeVar("Made")
+
+CHUNKS_AT_ONCE: Final = 2
+"""While the last paths of a chunk run, another begins. Each uses all threads."""
 
 CHUNK_S: Final = 0.1
 """How long a chunk should keep a thread: long against the cost of a merge, short against a person's patience."""
 
 LOOKS_S: Final = 0.05
-"""The longest the caller's thread waits before it looks at the clock and at `stop`."""
+"""The longest the caller's thread waits for a chunk before it looks at the clock and at `stop`."""
+
+MOST_BLOCKS: Final = 8
+"""An account of so many blocks may fly: more are better binned in parts."""
+
+MOST_STEPS: Final = 1 << 26
+"""An account of so many path-steps, about, may fly: more would keep the caller's thread from the clock and `stop`."""
 
 
 class Stopped(Exception):
@@ -44,17 +56,29 @@ class Account:
     first_run: float | None = None
     units_per_s: dict[Section, float] = field(default_factory=dict)
 
+    @property
+    def flies(self) -> bool:
+        """Whether all its paths, and nothing else, are to be launched at once."""
+        settings = self.plan.spec.settings
+        paths_alone = not (settings.scenarios or settings.estimation_risk or settings.precision)
+        return (
+            paths_alone
+            and settings.time_budget_s is None
+            and self.plan.blocks <= MOST_BLOCKS
+            and self.plan.paths * self.plan.mean_steps <= MOST_STEPS
+        )
+
     def size(self, threads: int) -> int:
-        """Units of the next chunk: a share of what is left, and at most what a thread does in CHUNK_S."""
+        """Units of the next chunk: a share of what is left, and at most what takes CHUNK_S."""
         section = self.ledger.section
         if section is None or section not in self.units_per_s:
-            return 1
-        share = -(-self.ledger.unassigned(section) // (2 * threads))
+            return threads
+        share = -(-self.ledger.unassigned(section) // (2 * CHUNKS_AT_ONCE))
         return max(1, min(share, int(self.units_per_s[section] * CHUNK_S)))
 
-    def take(self, threads: int) -> Chunk | None:
-        """The next chunk, if there is one to hand out."""
-        chunk = self.ledger.take(self.size(threads))
+    def take(self, most: int) -> Chunk | None:
+        """The next chunk of at most so many units, if there is one to hand out."""
+        chunk = self.ledger.take(most)
         if chunk is not None and self.first_run is None:
             self.first_run = time.monotonic()
         return chunk
@@ -95,12 +119,12 @@ def work(what: Work[Made], *, threads: int | None = None) -> Iterator[Done[Made]
 
     Raises: Stopped.
     """
-    crew = _Crew(what, threads or engine.default_threads())
-    with crew.pool:
+    with Launcher(threads or engine.default_threads()) as launcher, ThreadPoolExecutor(CHUNKS_AT_ONCE) as pool:
+        crew = _Crew(what, launcher, pool)
         try:
             yield from crew.run()
         finally:
-            crew.pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def simulate(plan: Plan, on_progress: Callable[[int, int], None] | None = None, *, threads: int | None = None) -> Found:
@@ -120,127 +144,140 @@ def simulate(plan: Plan, on_progress: Callable[[int, int], None] | None = None, 
     return done.made
 
 
-Booking = Callable[[], None]
-"""What the caller's thread does once a task of the pool is done."""
-
-
-def _found(account: Account, chunk: Chunk, threads: int = 1) -> tuple[Found, float]:
+def _found(account: Account, chunk: Chunk, threads: int) -> tuple[Found, float]:
     """What a chunk yields, and the seconds it took."""
     began = time.monotonic()
     found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=threads)
     return found, time.monotonic() - began
 
 
-class _Crew(Generic[Made]):
-    """The books of `work`. A task runs in the pool and returns what is then to be done with the books."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _InTheAir:
+    """All paths of an account on their way."""
 
-    def __init__(self, what: Work[Made], threads: int) -> None:
+    index: int
+    account: Account
+    chunk: Chunk
+    flight: Flight
+    launched: float
+
+
+class _Crew(Generic[Made]):
+    """The books of `work`, all kept by the caller's thread. An account flies, or it is shared by the pool; one that has
+    flown is shared if there is more to do than its paths.
+    """
+
+    def __init__(self, what: Work[Made], launcher: Launcher, pool: ThreadPoolExecutor) -> None:
         self._what = what
-        self._threads = threads
-        self._tasks = threads + engine.SPARE_THREADS
-        self.pool = ThreadPoolExecutor(max_workers=self._tasks)
+        self._launcher = launcher
+        self._pool = pool
         self._begun = 0
-        self._accounts: dict[int, Account] = {}
-        self._running: set[Future[Booking]] = set()
-        self._given_up: set[int] = set()
+        self._flying: deque[_InTheAir] = deque()
+        self._shared: dict[int, Account] = {}
+        self._running: dict[Future[tuple[Found, float]], tuple[int, Chunk]] = {}
         self._ready: list[Done[Made]] = []
 
     def run(self) -> Iterator[Done[Made]]:
-        self._feed()
-        while self._running:
-            done, self._running = wait(self._running, timeout=LOOKS_S, return_when=FIRST_COMPLETED)
-            for future in done:
-                future.result()()
-            self._look_up()
-            self._feed()
-            ready, self._ready = self._ready, []
-            yield from ready
+        while self._goes_on():
+            self._book()
+            self._expire()
+            yield from self._ready
+            self._ready.clear()
+            if self._what.stop():
+                raise Stopped
 
-    def _feed(self) -> None:
-        """Keeps every thread busy, with one task more than there are threads."""
-        while len(self._running) <= self._tasks:
-            task = self._next_task()
-            if task is None:
-                return
-            self._running.add(self.pool.submit(task))
+    def _goes_on(self) -> bool:
+        """Does one of the things that there are to do; whether there was any."""
+        busy = self._hand_out()
+        if not busy and self._begun < self._what.count and not self._enough_in_the_air():
+            self._begin()
+        elif self._flying:
+            self._land()
+        elif self._running:
+            wait(self._running, timeout=LOOKS_S, return_when=FIRST_COMPLETED)
+        else:
+            return False
+        return True
 
-    def _next_task(self) -> Callable[[], Booking] | None:
-        for index, account in self._accounts.items():
-            chunk = account.take(self._threads)
-            if chunk is not None:
-                return self._guarded(index, partial(self._run, index, account, chunk))
-        if self._begun == self._what.count:
-            return None
+    def _enough_in_the_air(self) -> bool:
+        """Whether it is time to look at the first, as the others keep the device busy meanwhile."""
+        return self._launcher.enough(each.flight for each in islice(self._flying, 1, None))
+
+    def _hand_out(self) -> bool:
+        """Keeps the pool busy, with one chunk more than it runs; whether there were chunks enough for that."""
+        for index, account in self._shared.items():
+            while len(self._running) <= CHUNKS_AT_ONCE:
+                chunk = account.take(account.size(self._launcher.threads))
+                if chunk is None:
+                    break
+                searches = chunk.section is Section.RARE and self._what.count > 1
+                threads = 1 if searches else self._launcher.threads
+                self._running[self._pool.submit(_found, account, chunk, threads)] = index, chunk
+        return len(self._running) > CHUNKS_AT_ONCE
+
+    def _begin(self) -> None:
         index, self._begun = self._begun, self._begun + 1
-        others_wait = self._begun + self._tasks <= self._what.count
-        return self._guarded(index, partial(self._begin, index, alone=others_wait))
-
-    def _look_up(self) -> None:
-        if self._what.stop():
-            raise Stopped
-        now = time.monotonic()
-        for index, account in list(self._accounts.items()):
-            account.expire_if_late(now)
-            if account.ledger.complete:
-                del self._accounts[index]
-                self._running.add(self.pool.submit(self._guarded(index, partial(self._make, index, account))))
-
-    def _guarded(self, index: int, task: Callable[[], Booking]) -> Callable[[], Booking]:
-        """The task, of which bad input ends its account alone."""
-
-        def guarded() -> Booking:
-            try:
-                return task()
-            except InvalidInput as invalid:
-                return partial(self._give_up, index, invalid)
-
-        return guarded
-
-    def _begin(self, index: int, *, alone: bool) -> Booking:
         begun = time.monotonic()
-        plan = self._what.plan(index)
+        try:
+            plan = self._what.plan(index)
+        except InvalidInput as invalid:
+            self._end(index, invalid)
+            return
         account = Account(plan=plan, ledger=Ledger(Outline.of(plan)), begun=begun)
-        if alone and self._goes_on(account):
-            return self._make(index, account)
-        return partial(self._accounts.__setitem__, index, account)
+        chunk = account.take(plan.blocks) if account.flies else None
+        if chunk is None:
+            self._shared[index] = account
+            return
+        flight = self._launcher.launch(plan, range(chunk.first, chunk.end))
+        self._flying.append(_InTheAir(index=index, account=account, chunk=chunk, flight=flight, launched=begun))
 
-    def _goes_on(self, account: Account) -> bool:
-        """Runs paths of an account that no other thread knows of yet, for as long as a chunk takes; whether it is done.
+    def _land(self) -> None:
+        """The account that has been in the air for longest: done, or with more to do than its paths."""
+        landed = self._flying.popleft()
+        index, account = landed.index, landed.account
+        try:
+            found = Found(tally=Tally.of(landed.flight.land()))
+        except InvalidInput as invalid:
+            self._end(index, invalid)
+            return
+        account.finish(landed.chunk, found, time.monotonic() - landed.launched)
+        self._what.on_progress(account.ledger)
+        self._shared[index] = account
+        self._make_if_complete(index)
 
-        While other accounts keep the other threads busy, a small one need not be handed from thread to thread. One with
-        a time budget is not let go: its time would run out while it waits for its turn.
-        """
-        budget = account.plan.spec.settings.time_budget_s
-        while not account.ledger.complete and not self._what.stop():
-            if budget is None and time.monotonic() - account.begun >= CHUNK_S:
-                break
-            chunk = account.take(1)
-            if chunk is None:
-                break
-            account.finish(chunk, *_found(account, chunk))
-            account.expire_if_late(time.monotonic())
-        return account.ledger.complete
-
-    def _run(self, index: int, account: Account, chunk: Chunk) -> Booking:
-        searches = chunk.section is Section.RARE and self._what.count == 1
-        return partial(self._book, index, chunk, *_found(account, chunk, self._threads if searches else 1))
-
-    def _book(self, index: int, chunk: Chunk, found: Found, took_s: float) -> None:
-        account = self._accounts.get(index)
-        if account is not None:
-            account.finish(chunk, found, took_s)
+    def _book(self) -> None:
+        """The chunks that are done."""
+        for future in [each for each in self._running if each.done()]:
+            index, chunk = self._running.pop(future)
+            account = self._shared.get(index)
+            if account is None:  # given up: whatever else its chunks bring is dropped
+                continue
+            try:
+                account.finish(chunk, *future.result())
+            except InvalidInput as invalid:
+                del self._shared[index]
+                self._end(index, invalid)
+                continue
             self._what.on_progress(account.ledger)
+            self._make_if_complete(index)
 
-    def _make(self, index: int, account: Account) -> Booking:
-        made = self._what.make(account.plan, account.ledger.total(), time.monotonic() - account.begun)
-        return partial(self._hand_out, Done(index=index, made=made))
+    def _expire(self) -> None:
+        now = time.monotonic()
+        for index, account in list(self._shared.items()):
+            account.expire_if_late(now)
+            self._make_if_complete(index)
 
-    def _give_up(self, index: int, invalid: InvalidInput) -> None:
-        """Whatever else its threads bring is dropped."""
-        self._accounts.pop(index, None)
-        if index not in self._given_up:
-            self._given_up.add(index)
-            self._hand_out(Done(index=index, made=invalid))
+    def _make_if_complete(self, index: int) -> None:
+        account = self._shared[index]
+        if not account.ledger.complete:
+            return
+        del self._shared[index]
+        try:
+            made = self._what.make(account.plan, account.ledger.total(), time.monotonic() - account.begun)
+        except InvalidInput as invalid:
+            self._end(index, invalid)
+        else:
+            self._end(index, made)
 
-    def _hand_out(self, done: Done[Made]) -> None:
-        self._ready.append(done)
+    def _end(self, index: int, made: Made | InvalidInput) -> None:
+        self._ready.append(Done(index=index, made=made))

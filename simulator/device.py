@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 import jax
 import numpy as np
@@ -26,6 +26,26 @@ TILE: Final = 256
 BLOCKS_ON_A_GPU: Final = 32
 """Blocks a GPU runs together, in TILES_ON_A_GPU tiles: each step of a tile should keep all of it busy."""
 TILES_ON_A_GPU: Final = 4
+
+
+class Stretch(NamedTuple):
+    """Consecutive paths that run together; with a fan, all of them are of the equity fan."""
+
+    first: int
+    end: int
+    fan: Fan | None
+
+
+class Running(NamedTuple):
+    """What the device has been told to find, of so many paths."""
+
+    ended: Ended
+    bins: Bins
+    paths: int
+
+    def wait(self) -> None:
+        """Until the paths have ended."""
+        self.ended.outcome.block_until_ready()
 
 
 class Device:
@@ -49,16 +69,24 @@ class Device:
         self._fan = loading.fan(plan.shown_days, plan.horizon_days)
 
     def finished(self, blocks: range) -> Finished:
-        """The paths of consecutive blocks, without those beyond the plan's last. Those of the fan are run first.
+        """The paths of consecutive blocks, without those beyond the plan's last."""
+        return Finished.joined([self.brought(self.run(each)) for each in self.stretches(blocks)])
 
-        All are handed to the device before the first is looked at, so that it never waits for this thread.
-        """
+    def stretches(self, blocks: range) -> list[Stretch]:
+        """The paths of consecutive blocks, at least one, as the device runs them: those of the fan first."""
         first, end = blocks.start * self._plan.block_paths, blocks.stop * self._plan.block_paths
         end = min(end, self._plan.paths)
         shown = max(first, min(end, self._fan_shape.lanes))
-        running = [self._run(first, shown, self._fan)] if first < shown else []
-        running += [self._run(*stretch, None) for stretch in stretches(shown, end, self._shape.lanes)]
-        return Finished.joined([self._brought(*each) for each in running])
+        found = [Stretch(first, shown, self._fan)] if first < shown else []
+        return found + [Stretch(*each, None) for each in stretches(shown, end, self._shape.lanes)]
+
+    def run(self, stretch: Stretch) -> Running:
+        """What the device will have found of these paths. It does not wait for them; those that a thread has begun end
+        in that order.
+        """
+        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
+            ended, bins = compiled.run(*self.job(*stretch))
+        return Running(ended, bins, stretch.end - stretch.first)
 
     def job(self, first: int, end: int, fan: Fan | None = None) -> tuple[Shape, Job]:
         """What the kernel takes for the paths from `first` to `end`."""
@@ -72,14 +100,9 @@ class Device:
         )
         return self._shape if fan is None else self._fan_shape, job
 
-    def _run(self, first: int, end: int, fan: Fan | None) -> tuple[Ended, Bins, int]:
-        """What the device will have found of the paths from `first` to `end`, and how many they are."""
-        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            ended, bins = compiled.run(*self.job(first, end, fan))
-        return ended, bins, end - first
-
-    def _brought(self, ended: Ended, bins: Bins, paths: int) -> Finished:
+    def brought(self, running: Running) -> Finished:
         """The paths on the host, once they have ended. Raises: AmountsTooLarge."""
+        ended, bins, paths = running
         if bool(ended.overflow):
             raise AmountsTooLarge
         rows = self._plan.fan_days

@@ -7,34 +7,22 @@ chunks, threads, workers and machines change nothing but the time.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial, reduce
+from functools import reduce
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from simulator.launching import Launcher, loaded
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
 from simulator.xla import default_threads
-
-if TYPE_CHECKING:
-    from simulator.device import Device
 
 __all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
 
 
 BLOCKS_A_TALLY: Final = 6
-"""Blocks whose paths are binned together, at most: enough that the bins cost little, few enough that hardly any thread
-bins when there are no more paths to run.
+"""Blocks whose paths are binned together, at most: enough that the bins cost little, few enough that little is left to
+be binned when there are no more paths to run.
 """
-
-
-SPARE_THREADS: Final = 1
-"""Beside those that wait for paths: while one bins, the paths of the others go on. XLA runs the paths on threads of its
-own (`simulator.xla`), and on no more for it.
-"""
-
-LOADED_PLANS: Final = 8
-"""Plans that stay loaded for their next blocks; a plan is itself alone, equal to no other."""
 
 
 def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None) -> Tally:
@@ -42,14 +30,10 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
 
     Raises: AmountsTooLarge if a balance left the range that is computed exactly.
     """
-    device, threads = _device(plan), threads or default_threads()
     wanted = range(first_block, min(first_block + blocks, plan.blocks))
-    batches = in_batches(wanted, threads)
-    tally = partial(_tally, device)
-    if threads == 1 or len(batches) == 1:
-        return reduce(Tally.merge, map(tally, batches), Tally.empty())
-    with ThreadPoolExecutor(max_workers=threads + SPARE_THREADS) as pool:
-        return reduce(Tally.merge, pool.map(tally, batches), Tally.empty())
+    with Launcher(threads or default_threads()) as launcher:
+        flights = launcher.flown((batch, plan, batch) for batch in in_batches(wanted))
+        return reduce(Tally.merge, (Tally.of(flight.land()) for _, flight in flights), Tally.empty())
 
 
 def simulate(
@@ -70,22 +54,11 @@ def simulate(
 
 def finished(plan: Plan, block: int) -> Finished:
     """The paths of one block, path by path."""
-    return _device(plan).finished(range(block, block + 1))
+    return loaded(plan).finished(range(block, block + 1))
 
 
-def in_batches(blocks: range, threads: int) -> list[range]:
-    """Stretches of blocks about as long as one another, as many as there are threads, or more."""
-    count = min(len(blocks), max(threads, -(-len(blocks) // BLOCKS_A_TALLY)))
+def in_batches(blocks: range) -> list[range]:
+    """Stretches of blocks about as long as one another, at least two if there are two blocks."""
+    count = max(min(len(blocks), 2), -(-len(blocks) // BLOCKS_A_TALLY))
     ends = [len(blocks) * number // count for number in range(1, count + 1)] if count else []
     return [blocks[start:end] for start, end in pairwise([0, *ends])]
-
-
-def _tally(device: Device, blocks: range) -> Tally:
-    return Tally.of(device.finished(blocks))
-
-
-@lru_cache(maxsize=LOADED_PLANS)
-def _device(plan: Plan) -> Device:
-    from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
-
-    return Device(plan)

@@ -181,8 +181,11 @@ def order_ranks(n: int, level: float) -> tuple[int, int, int]:
 
     Where there is no such end, lower is 0 and upper n + 1.
     """
-    lower, upper = _interval_ranks(n, level)
-    return lower, _rank(n, level), upper
+    share, nearer_end = _written(level)
+    lower, upper = _interval_ranks(n, nearer_end)
+    if nearer_end < level:  # as many lie below the one as above the other
+        lower, upper = n + 1 - upper, n + 1 - lower
+    return lower, -(-n * share.numerator // share.denominator), upper
 
 
 def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
@@ -193,6 +196,7 @@ def value_at_risk(pnl: Histogram, confidence: float) -> Estimate:
     return quantile(pnl.negated, confidence)
 
 
+@lru_cache(maxsize=4096)
 def student(freedom: float) -> float:
     """The upper 2.5% point of Student's t: closed forms for 1 and 2 degrees of freedom, else the expansion in
     1/freedom of Abramowitz & Stegun 26.7.5 (relative error below 0.2% from 3 on).
@@ -247,11 +251,17 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
     return (low + high) / 2
 
 
-def _rank(n: int, level: float) -> int:
-    """⌈np⌉ in exact arithmetic: 0.07 · 100 is 7, not 7.000000000000001."""
-    return math.ceil(n * Fraction(str(level)))
+@lru_cache(maxsize=4096)
+def _written(level: float) -> tuple[Fraction, float]:
+    """The level as it is written, 0.07 being 7/100, which no double is; and its distance from the nearer of 0 and 1.
+
+    Of 100 values the first 0.07 are 7 then, not 7.000000000000001.
+    """
+    share = Fraction(str(level))
+    return share, float(min(share, 1 - share))
 
 
+@lru_cache(maxsize=4096)
 def _interval_ranks(n: int, level: float) -> tuple[int, int]:
     """The 1-based ranks (l, u) of the interval of a quantile; 0 and n + 1 where there is none."""
     centre, variance = n * level, n * level * (1 - level)

@@ -36,6 +36,8 @@ _MANTISSA_SHIFT: Final = 52 - EXACT_BITS
 _EXPONENT_OFFSET: Final = (1023 + EXACT_BITS - 1) << EXACT_BITS
 _ALL_BUT_SIGN: Final = np.int64(np.iinfo(np.int64).max)
 _LEADING: Final = 1 << EXACT_BITS
+_EXACT: Final = 2 * _LEADING
+"""Smaller values are their own keys."""
 _DENSE: Final = 1 << 16
 """Values that spread over fewer whole numbers than this are counted one by one."""
 _WIDTHS: Final = (1, 2, 4, 8)
@@ -84,6 +86,8 @@ class Histogram:
         if not places.size:
             return _EMPTY
         values, held = places + low, counts[places].astype(np.int64)
+        if _all_exact(values):
+            return Histogram(keys=values, counts=held, excess=np.zeros_like(values))
         keys, first = np.unique(_keys_of(values), return_index=True)
         total, held = np.add.reduceat(held * values, first), np.add.reduceat(held, first)
         return Histogram(keys=keys, counts=held, excess=total - held * edges_of(keys))
@@ -96,6 +100,8 @@ class Histogram:
     @cached_property
     def total(self) -> int:
         """The exact sum of the values."""
+        if self.keys.size and self.count * int(max(abs(self._edges[0]), abs(self._edges[-1]))) < 1 << 63:
+            return int(self._edges @ self.counts) + int(self.excess.sum())
         # The counts add up to at most 2^34, so each half of the edges weighted by them fits 64 bits.
         high, low = self._edges >> 20, self._edges & ((1 << 20) - 1)
         return (int(high @ self.counts) << 20) + int(low @ self.counts) + int(self.excess.sum())
@@ -136,7 +142,9 @@ class Histogram:
     @cached_property
     def negated(self) -> Histogram:
         """The histogram of the values with their signs changed."""
-        return Histogram(keys=-self.keys[::-1], counts=self.counts[::-1], excess=-self.excess[::-1])
+        found = Histogram(keys=-self.keys[::-1], counts=self.counts[::-1], excess=-self.excess[::-1])
+        found.__dict__["_edges"] = -self._edges[::-1]  # as `cached_property` keeps them
+        return found
 
     def to_bytes(self) -> bytes:
         """The canonical serial form: equal histograms give equal bytes."""
@@ -184,14 +192,17 @@ def merge(a: Histogram, b: Histogram) -> Histogram:
 
 
 def edges_of(keys: Int64s) -> Int64s:
-    """The edge nearest to zero of each bin: the only value of an exact bin."""
-    magnitude, shift = np.abs(keys), _shift_of(keys)
+    """The edge nearest to zero of each bin, of keys that rise: the only value of an exact bin."""
+    if _all_exact(keys):
+        return keys
+    magnitude = np.abs(keys)
+    shift = np.maximum((magnitude >> EXACT_BITS) - 1, 0)
     return np.asarray(np.sign(keys) * ((magnitude - (shift << EXACT_BITS)) << shift), dtype=np.int64)
 
 
-def _shift_of(keys: Int64s) -> Int64s:
-    """The bits that the bin of a key leaves off its values: it is 2^shift wide."""
-    return np.asarray(np.maximum((np.abs(keys) >> EXACT_BITS) - 1, 0), dtype=np.int64)
+def _all_exact(rising: Int64s) -> bool:
+    """Whether each of these values, or of these keys, has a bin to itself."""
+    return not rising.size or (rising[0] > -_EXACT and rising[-1] < _EXACT)
 
 
 def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, float]:
@@ -215,7 +226,10 @@ def _of_wide(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer]) -> 
     dense, totals = np.bincount(places), np.bincount(places, weights=weights)
     bins = np.flatnonzero(dense)
     found, counts = bins.astype(np.int64) + low, dense[bins].astype(np.int64)
-    return Histogram(keys=found, counts=counts, excess=totals[bins].astype(np.int64) - edges_of(found) * counts)
+    edges = edges_of(found)
+    histogram = Histogram(keys=found, counts=counts, excess=totals[bins].astype(np.int64) - edges * counts)
+    histogram.__dict__["_edges"] = edges  # as `cached_property` keeps them
+    return histogram
 
 
 def _keys_of(values: npt.NDArray[np.integer]) -> Int64s:

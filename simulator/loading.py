@@ -6,7 +6,7 @@ Every number here is exact. A level that lies beyond any balance a path may reac
 from __future__ import annotations
 
 from math import ceil
-from typing import Final
+from typing import Any, Final
 
 import jax
 import numpy as np
@@ -74,11 +74,10 @@ def _tilt(plan: Plan, size: int) -> Tilt | None:
     if found is None or plan.weighting is None:
         return None
     table = tilting.alias(found, plan.weighting.strength)
-    ratio = handed(np.pad(table.ratio, (0, size - table.ratio.size)))
     return Tilt(
         cut=_padded(table.cut, size),
         other=_padded(table.other, size),
-        ratio=ratio,
+        ratio=_padded(table.ratio, size),
         stride=_int32(rare.stride(plan)),
         starts=_int32(plan.weighting.starts),
         at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
@@ -143,5 +142,7 @@ def fan(shown_days: npt.NDArray[np.int32], horizon_days: int) -> Fan:
     )
 
 
-def _padded(values: npt.NDArray[np.integer], size: int) -> jax.Array:
-    return handed(np.pad(values, (0, size - values.size)))
+def _padded(values: npt.NDArray[Any], size: int) -> jax.Array:
+    found = np.zeros(size, values.dtype)
+    found[: values.size] = values
+    return handed(found)

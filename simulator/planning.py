@@ -63,6 +63,16 @@ class Plan:
         return self.source.excursions
 
     @property
+    def trades_a_day(self) -> float:
+        """Trades of a day, on average."""
+        return self.spec.settings.trades_per_day or self.history.trades / self.history.days
+
+    @property
+    def mean_steps(self) -> float:
+        """Trades of a path that lives to the horizon, on average."""
+        return self.horizon_days * self.trades_a_day
+
+    @property
     def shown_days(self) -> npt.NDArray[np.int32]:
         """The days of the equity fan, int32, ascending, from 0 to the horizon."""
         count = min(SHOWN_DAYS, self.horizon_days + 1)

@@ -16,10 +16,9 @@ device to about 1e-9, not to the bit.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
 import numpy as np
@@ -27,6 +26,7 @@ import numpy.typing as npt
 
 from simulator import tilting
 from simulator.estimate import probability
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
 from simulator.rng import path_key
@@ -160,15 +160,10 @@ def _is_rare(breaches: int, paths: int) -> bool:
     return breaches < FEW and probability(breaches, paths).ci_high < RARE
 
 
-def estimate(
-    plan: Plan, outcomes: Iterable[Outcome], finish: Callable[[Plan, int], Finished], *, threads: int = 1
-) -> tuple[RareEvent, ...]:
-    """The probabilities of these breaches, as far as tilting finds any; `threads` only cost time.
-
-    `finish` runs one block of a plan: `simulator.engine.finished`.
-    """
-    with ThreadPoolExecutor(max_workers=threads) as pool:
-        found = [_estimate(plan, outcome, partial(_run, plan, finish), pool, threads) for outcome in outcomes]
+def estimate(plan: Plan, outcomes: Iterable[Outcome], *, threads: int = 1) -> tuple[RareEvent, ...]:
+    """The probabilities of these breaches, as far as tilting finds any; `threads` only cost time."""
+    with Launcher(threads) as launcher:
+        found = [_estimate(plan, outcome, launcher) for outcome in outcomes]
     return tuple(event for event in found if event is not None)
 
 
@@ -192,27 +187,29 @@ def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
 def stride(plan: Plan) -> int:
     """Trades between two moments at which a tilt may begin."""
     starts = plan.weighting.starts if plan.weighting else 1
-    return max(1, int(_steps(plan) / starts))
+    return max(1, int(plan.mean_steps / starts))
 
 
-def _estimate(
-    plan: Plan, outcome: Outcome, run: Callable[[int, Weighting, int], _Weights], pool: ThreadPoolExecutor, at_once: int
-) -> RareEvent | None:
+def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | None:
     """One breach; None if no reliable figure was found. Blocks beyond the one that is enough do not count, so a figure
     does not depend on how many are run at once.
     """
-    tried = list(_weightings(plan, outcome))
-    pilots = dict(zip(tried, pool.map(lambda each: run(_PILOT, each, 0), tried), strict=True))
+    tried = (_tilted(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
+    pilots = {
+        weighting: _Weights.of(tilted, flight.land())
+        for (weighting, tilted), flight in launcher.flown((each, each[1], range(1)) for each in tried)
+    }
     best = _best(pilots, outcome)
     if best is None:
         return None
     total = _Weights()
-    for first in range(0, MOST_BLOCKS, at_once):
-        for found in pool.map(partial(run, _MAIN, best), range(first, min(first + at_once, MOST_BLOCKS))):
-            if not total.enough(outcome):
-                total += found
-        if total.enough(outcome):
-            break
+    _, main = _tilted(plan, best, _MAIN)
+    blocks = ((block, main, range(block, block + 1)) for block in range(MOST_BLOCKS))
+    with closing(launcher.flown(blocks)) as flights:
+        for _, flight in flights:
+            total += _Weights.of(main, flight.land())
+            if total.enough(outcome):
+                break
     return total.event(outcome, best) if total.reliable(outcome) else None
 
 
@@ -229,10 +226,8 @@ def _best(pilots: Mapping[Weighting, _Weights], outcome: Outcome) -> Weighting |
     return best if best is not None and math.isfinite(variance[best]) else None
 
 
-def _run(
-    plan: Plan, finish: Callable[[Plan, int], Finished], purpose: int, weighting: Weighting, block: int
-) -> _Weights:
-    tilted = replace(
+def _tilted(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, Plan]:
+    return weighting, replace(
         plan,
         weighting=weighting,
         seed=_seed(plan.seed, purpose),
@@ -241,7 +236,6 @@ def _run(
         blocks=MOST_BLOCKS,
         fan_paths=0,
     )
-    return _Weights.of(tilted, finish(tilted, block))
 
 
 def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
@@ -250,7 +244,7 @@ def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
     if found is None or low is None:
         return
     daily = outcome is Outcome.BREACHED_DAILY_LOSS
-    trades = _per_day(plan) if daily else _steps(plan)
+    trades = plan.trades_a_day if daily else plan.mean_steps
     draws = max(1.0, trades * len(found) / plan.history.trades / max(plan.block_length, 1.0))
     starts = (tilting.STARTS[-1], min(plan.horizon_days, MOST_STARTS)) if daily else tilting.STARTS
     for distance in _distances(plan, outcome):
@@ -281,15 +275,6 @@ def possible(rules: Rules) -> Iterator[Outcome]:
         yield Outcome.BREACHED_MAX_DRAWDOWN
     if rules.daily_loss is not None and rules.daily_loss.action.value == "fail":
         yield Outcome.BREACHED_DAILY_LOSS
-
-
-def _steps(plan: Plan) -> float:
-    """Trades of a path that lives to the horizon, on average."""
-    return plan.horizon_days * _per_day(plan)
-
-
-def _per_day(plan: Plan) -> float:
-    return plan.spec.settings.trades_per_day or plan.history.trades / plan.history.days
 
 
 def _seed(seed: int, purpose: int) -> int:

@@ -7,23 +7,17 @@ risk are counted by themselves, and come first: they are always all done, while 
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from enum import IntEnum
-from functools import reduce
-from typing import TypeVar
 
 from simulator import engine, estimation_risk, outer_bootstrap, rare, scenarios
 from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.scenarios import Paired
 from simulator.tally import Outcome, Tally
-
-Unit = TypeVar("Unit")
-Yield = TypeVar("Yield")
 
 
 class Section(IntEnum):
@@ -42,6 +36,7 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
 
     Raises: InvalidInput if the input turns out to be impossible to simulate.
     """
+    threads = threads or engine.default_threads()
     match section:
         case Section.FAN:
             return Found(tally=engine.run(plan, first, count, threads=threads)).fan_alone()
@@ -49,42 +44,31 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
             return _histories(plan, first, count, threads)
         case Section.RARE:
             outcomes = [Outcome(unit) for unit in range(first, first + count)]
-            threads = threads or engine.default_threads()
-            return Found(rare=rare.estimate(plan, outcomes, engine.finished, threads=threads))
+            return Found(rare=rare.estimate(plan, outcomes, threads=threads))
         case Section.PATHS:
             if not plan.spec.settings.scenarios:
                 return Found(tally=engine.run(plan, first, count, threads=threads))
             return _with_scenarios(plan, first, count, threads)
 
 
-def _histories(plan: Plan, first: int, count: int, threads: int | None) -> Found:
-    def ended(resampled: Plan) -> estimation_risk.Counts:
-        if outer_bootstrap.is_left_out(resampled):
-            return estimation_risk.LEFT_OUT
-        try:
-            return estimation_risk.ends(engine.finished(resampled, 0))
-        except AmountsTooLarge:
-            return estimation_risk.LEFT_OUT
-
-    ends = _each(ended, outer_bootstrap.plans(plan, first, count), threads)
-    return Found(histories=Histories(ends=dict(enumerate(ends, start=first))))
+def _histories(plan: Plan, first: int, count: int, threads: int) -> Found:
+    ends = dict.fromkeys(range(first, first + count), estimation_risk.LEFT_OUT)
+    plans = enumerate(outer_bootstrap.plans(plan, first, count), start=first)
+    kept = ((number, each, range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
+    with Launcher(threads) as launcher:
+        for number, flight in launcher.flown(kept):
+            with suppress(AmountsTooLarge):
+                ends[number] = estimation_risk.ends(flight.land())
+    return Found(histories=Histories(ends=ends))
 
 
-def _with_scenarios(plan: Plan, first: int, count: int, threads: int | None) -> Found:
-    from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
-
-    base, *others = (Device(each) for each in (plan, *scenarios.plans(plan)))
-
-    def found(blocks: range) -> Found:
-        proper = base.finished(blocks)
-        pairs = tuple(Paired.of(proper, other.finished(blocks)) for other in others)
-        return Found(tally=Tally.of(proper), pairs=pairs)
-
-    wanted = range(first, min(first + count, plan.blocks))
-    stretches = engine.in_batches(wanted, threads or engine.default_threads())
-    return reduce(operator.add, _each(found, stretches, threads), Found())
-
-
-def _each(what: Callable[[Unit], Yield], units: Iterable[Unit], threads: int | None) -> list[Yield]:
-    with ThreadPoolExecutor(max_workers=threads or engine.default_threads()) as pool:
-        return list(pool.map(what, units))
+def _with_scenarios(plan: Plan, first: int, count: int, threads: int) -> Found:
+    cases = (plan, *scenarios.plans(plan))
+    stretches = engine.in_batches(range(first, min(first + count, plan.blocks)))
+    total = Found()
+    with Launcher(threads) as launcher:
+        flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)
+        for together in zip(*[flights] * len(cases), strict=True):
+            proper, *others = (flight.land() for _, flight in together)
+            total += Found(tally=Tally.of(proper), pairs=tuple(Paired.of(proper, other) for other in others))
+    return total

@@ -14,4 +14,4 @@ Vector = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 def dot(a: Vector, b: Vector) -> float:
     """Σ a(i) b(i); of equal lengths."""
-    return float(np.sum(a * b, dtype=np.float64))
+    return float(np.add.reduce(a * b, dtype=np.float64))

@@ -146,9 +146,7 @@ def rare_ruin() -> Iterator[Row]:
     """p = .55 from 50 and from 100: (9/11)^z."""
     for room in (50, 100):
         settings = Settings(paths=1, horizon_days=3_000, model=Model.IID, trades_per_day=1, seed=20_261_123)
-        [event] = rare.estimate(
-            plan_of(coin(11, 9), walls(room), settings), [Outcome.BREACHED_MAX_DRAWDOWN], engine.finished
-        )
+        [event] = rare.estimate(plan_of(coin(11, 9), walls(room), settings), [Outcome.BREACHED_MAX_DRAWDOWN])
         yield row(f"ruin, p = .55, from {room}", (9 / 11) ** room, event.probability, event.std_error)
 
 

@@ -9,14 +9,24 @@ from dataclasses import replace
 import pytest
 
 from montecarlo.v1 import result_pb2
-from simulator import crew, engine, result, result_uncertainty
+from simulator import crew, engine, rare, result, result_uncertainty
 from simulator.engine import Plan
 from simulator.errors import AmountsTooLarge
 from simulator.found import Found
-from simulator.ledger import Chunk, Ledger, Outline
+from simulator.ledger import Ledger, Outline
 from simulator.scenarios import Paired, plans
-from simulator.spec import EstimationRisk, PrecisionTarget, Rules, Scenario, Settings, Stress
-from simulator.tally import Tally
+from simulator.spec import (
+    DrawdownKind,
+    EstimationRisk,
+    MaxDrawdown,
+    Model,
+    PrecisionTarget,
+    Rules,
+    Scenario,
+    Settings,
+    Stress,
+)
+from simulator.tally import Outcome
 from tests.unit.simulator.samples import START, plan_of
 
 BLOCK = 512
@@ -183,24 +193,54 @@ def test_a_time_budget_counts_from_the_first_paths_not_from_when_an_account_wait
     assert account.take(1) is None
 
 
-def test_an_account_with_a_time_budget_is_not_let_go_while_others_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The clock moves by a tenth of a second each time a chunk asks it: one without a budget is let go at once."""
-    ran: list[Plan] = []
+def test_small_accounts_fly_unless_more_than_their_paths_is_asked_for() -> None:
+    small = Settings(paths=crew.MOST_BLOCKS * BLOCK, seed=7)
+    asked = {"scenarios": SCENARIOS, "estimation_risk": RISK, "time_budget_s": 60.0}
+    asked["precision"] = (PrecisionTarget(outcome="passed", half_width=0.01),)
+    assert account_of(small).flies
+    assert not any(account_of(replace(small, **{name: value})).flies for name, value in asked.items())
+    assert not account_of(replace(small, paths=small.paths + 1)).flies
+    long = replace(small, horizon_days=20_000, trades_per_day=1)
+    assert account_of(replace(long, paths=crew.MOST_STEPS // 20_000)).flies
+    assert not account_of(replace(long, paths=crew.MOST_STEPS // 20_000 + 1)).flies
 
-    def found(account: crew.Account, chunk: Chunk, threads: int = 1) -> tuple[Found, float]:
-        ran.append(account.plan)
-        return Found(tally=replace(Tally.empty(), paths=chunk.count * BLOCK)), 0.01
 
-    Clock(monkeypatch, step_s=0.1)
-    monkeypatch.setattr(crew, "_found", found)
-    plan = small_blocks(Settings(paths=2_000 * BLOCK, seed=7, time_budget_s=20.0))
-    patient = replace(plan, spec=replace(plan.spec, settings=replace(plan.spec.settings, time_budget_s=None)))
-    for each, done in ((plan, True), (patient, False)):
-        ran.clear()
-        work = crew.Work(count=9, plan=lambda _: plan, make=lambda *_: None)
-        account = crew.Account(plan=each, ledger=Ledger(Outline.of(each)), begun=crew.time.monotonic())
-        assert crew._Crew(work, threads=1)._goes_on(account) is done
-        assert (len(ran) > 10) is done
+def account_of(settings: Settings) -> crew.Account:
+    plan = small_blocks(settings)
+    return crew.Account(plan=plan, ledger=Ledger(Outline.of(plan)), begun=0.0)
+
+
+def test_an_account_that_flew_is_done_only_with_the_breaches_that_its_paths_were_too_few_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ruin from 40 steps above the floor, up with 11/20: (9/11)^40, about 3 in 10,000 (Feller I, XIV)."""
+    far = Rules(starting_balance_minor=START, max_drawdown=MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=40))
+    settings = Settings(paths=rare.LEAST_PATHS, seed=7, horizon_days=300, trades_per_day=1, model=Model.IID)
+    plan = plan_of(settings, days=((1,) * 11 + (-1,) * 9,), rules=far)
+    assert crew.Account(plan=plan, ledger=Ledger(Outline.of(plan)), begun=0.0).flies
+    flown = crew.simulate(plan)
+    assert [event.outcome for event in flown.rare] == [Outcome.BREACHED_MAX_DRAWDOWN]
+    monkeypatch.setattr(crew.Account, "flies", False)
+    assert crew.simulate(plan).to_bytes() == flown.to_bytes()
+
+
+def test_chunks_of_a_large_account_are_handed_out_before_another_is_begun() -> None:
+    """The pool has always one chunk more than it runs, so the second account waits for the last chunks of the first."""
+    plans = [small_blocks(Settings(paths=400 * BLOCK, seed=7)), small_blocks(Settings(paths=BLOCK, seed=7))]
+    told: list[tuple[int, int]] = []
+
+    def plan(index: int) -> Plan:
+        told.append((index, len(done)))
+        return plans[index]
+
+    done: list[int] = []
+    progress: list[int] = []
+    what = crew.Work(
+        count=2, plan=plan, make=lambda plan, *_: done.append(plan.paths), on_progress=lambda _: progress.append(1)
+    )
+    assert sorted(each.index for each in crew.work(what, threads=2)) == [0, 1]
+    assert told == [(0, 0), (1, 0)]
+    assert len(progress) > 4
 
 
 class Clock:

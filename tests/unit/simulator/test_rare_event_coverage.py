@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator import engine, rare
+from simulator import rare
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
 from tests.statistical.closed_forms import ruin_within
@@ -37,7 +37,7 @@ def held(history: Sequence[int], rules: Rules, settings: Settings, outcome: Outc
         plan = plan_of(
             replace(settings, seed=seed, paths=1), days=[[each] for each in history], rules=rules, account=FRESH
         )
-        [event] = rare.estimate(plan, [outcome], engine.finished)
+        [event] = rare.estimate(plan, [outcome])
         hits += holds(event.estimate, truth)
     return hits / SEEDS
 

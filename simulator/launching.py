@@ -1,0 +1,118 @@
+"""Runs blocks ahead of the thread that looks at them, so that the device never waits for Python.
+
+Python's threads take turns at one lock, and a thread that waits for its turn leaves the device idle. So one thread does
+all that is done in Python about finished paths, and the threads here do no more than to tell the device what to run.
+They are as many as shall run at once: what one thread tells it, the device does one after another.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from simulator.planning import Plan
+from simulator.tally import Finished
+
+if TYPE_CHECKING:
+    from simulator.device import Device, Running, Stretch
+
+Name = TypeVar("Name")
+
+AHEAD: Final = 4
+"""Stretches of paths, a thread, that run or wait while finished ones are looked at: as many as end meanwhile."""
+
+TOLD: Final = 3
+"""How many of them a thread tells the device of at once: one runs, and others wait while that thread waits for its turn
+at Python's lock. Were they more, one thread's might wait while the device has nothing left to do of the others'.
+"""
+
+LOADED_PLANS: Final = 8
+"""Plans that stay loaded for their next blocks; a plan is itself alone, equal to no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flight:
+    """Consecutive blocks of a plan on their way."""
+
+    device: Device
+    running: tuple[Future[Running], ...]
+
+    def land(self) -> Finished:
+        """Their paths, once they have ended. Raises: AmountsTooLarge."""
+        return Finished.joined([self.device.brought(each.result()) for each in self.running])
+
+    def cancel(self) -> None:
+        """What has not been launched never is."""
+        for each in self.running:
+            each.cancel()
+
+
+class Launcher:
+    """Threads that launch blocks. What has not been launched when it is closed never is."""
+
+    def __init__(self, threads: int) -> None:
+        """`threads`: how many stretches of paths run at once."""
+        self.threads = threads
+        self._pool = ThreadPoolExecutor(max_workers=threads)
+        self._told = _Told()
+
+    def __enter__(self) -> Launcher:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def launch(self, plan: Plan, blocks: range) -> Flight:
+        """Consecutive blocks, at least one, on their way."""
+        device = loaded(plan)
+        running = [self._pool.submit(self._run, device, each) for each in device.stretches(blocks)]
+        return Flight(device=device, running=tuple(running))
+
+    def flown(self, wanted: Iterable[tuple[Name, Plan, range]]) -> Generator[tuple[Name, Flight], None, None]:
+        """Blocks in the order in which they are wanted, each launched some time before it is handed out. Who wants no
+        more closes the iterator.
+        """
+        flights: deque[tuple[Name, Flight]] = deque()
+        try:
+            for name, plan, blocks in wanted:
+                flights.append((name, self.launch(plan, blocks)))
+                while self.enough(flight for _, flight in islice(flights, 1, None)):
+                    yield flights.popleft()
+            while flights:
+                yield flights.popleft()
+        finally:
+            for _, flight in flights:
+                flight.cancel()
+
+    def enough(self, flights: Iterable[Flight]) -> bool:
+        """Whether these keep the device busy while another is looked at."""
+        return sum(len(flight.running) for flight in flights) >= AHEAD * self.threads
+
+    def _run(self, device: Device, stretch: Stretch) -> Running:
+        if len(self._told.running) == TOLD:
+            self._told.running.popleft().wait()
+        running = device.run(stretch)
+        self._told.running.append(running)
+        return running
+
+
+class _Told(threading.local):
+    """What the thread has told the device to run, of which the first may have ended."""
+
+    def __init__(self) -> None:
+        self.running: deque[Running] = deque()
+
+
+@lru_cache(maxsize=LOADED_PLANS)
+def loaded(plan: Plan) -> Device:
+    """The plan on the device."""
+    from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
+
+    return Device(plan)

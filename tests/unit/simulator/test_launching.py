@@ -1,0 +1,112 @@
+"""Blocks that run ahead of the thread that looks at them: in their order, not too many, and each with its own error."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulator import engine, launching
+from simulator.device import Device, Running, Stretch
+from simulator.errors import AmountsTooLarge
+from simulator.launching import Launcher
+from simulator.planning import Plan
+from simulator.spec import Rules, Settings
+from tests.unit.simulator.samples import START, plan_of
+
+BLOCK = 512
+
+
+def small_blocks(blocks: int) -> Plan:
+    return replace(plan_of(Settings(paths=blocks * BLOCK, seed=7)), block_paths=BLOCK, blocks=blocks, fan_paths=BLOCK)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None:
+    plans = [small_blocks(4), small_blocks(9)]
+    wanted = [(plan, range(block, block + 1)) for block in (3, 0, 2) for plan in plans]
+    seen = []
+    with Launcher(threads) as launcher:
+        for number, flight in launcher.flown((number, *each) for number, each in enumerate(wanted)):
+            seen.append(number)
+            plan, blocks = wanted[number]
+            assert np.array_equal(flight.land().final_pnl, engine.finished(plan, blocks.start).final_pnl)
+    assert seen == list(range(6))
+
+
+def test_several_blocks_land_as_one() -> None:
+    plan = small_blocks(5)
+    with Launcher(2) as launcher:
+        whole = launcher.launch(plan, range(1, 5)).land()
+    alone = [engine.finished(plan, block) for block in range(1, 5)]
+    assert np.array_equal(whole.final_pnl, np.concatenate([each.final_pnl for each in alone]))
+
+
+def test_only_so_many_are_launched_ahead() -> None:
+    plan, asked = small_blocks(60), 0
+
+    def wanted() -> Iterator[tuple[int, Plan, range]]:
+        nonlocal asked
+        for asked in range(1, 61):
+            yield asked, plan, range(asked - 1, asked)
+
+    with Launcher(2) as launcher:
+        for looked_at, flight in launcher.flown(wanted()):
+            assert asked == min(60, looked_at + 2 * launching.AHEAD)
+            flight.land()
+
+
+def test_what_is_impossible_fails_its_own_flight_alone() -> None:
+    free = Rules(starting_balance_minor=START)
+    bad = plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=free)
+    good = small_blocks(1)
+    with Launcher(1) as launcher:
+        flights = [launcher.launch(plan, range(1)) for plan in (good, bad, good)]
+        assert flights[0].land().outcome.size == BLOCK
+        with pytest.raises(AmountsTooLarge):
+            flights[1].land()
+        assert flights[2].land().outcome.size == BLOCK
+
+
+def test_what_waits_when_the_launcher_is_closed_is_never_launched(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go_on = threading.Semaphore(0), threading.Event()
+    run, launched = Device.run, []
+
+    def slow(device: Device, stretch: Stretch) -> Running:
+        launched.append(stretch)
+        begun.release()
+        go_on.wait(10)
+        return run(device, stretch)
+
+    monkeypatch.setattr(Device, "run", slow)
+    with Launcher(2) as launcher:
+        flight = launcher.launch(small_blocks(20), range(1, 20))
+        assert begun.acquire(timeout=10)
+        assert begun.acquire(timeout=10)
+        threading.Timer(0.2, go_on.set).start()
+    assert len(launched) == 2
+    assert sum(each.cancelled() for each in flight.running) == 17
+
+
+def test_a_thread_tells_the_device_of_few_blocks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, told = small_blocks(20), 0
+    run, wait = Device.run, Running.wait
+
+    def counted(device: Device, stretch: Stretch) -> Running:
+        nonlocal told
+        told += 1
+        assert told <= launching.TOLD
+        return run(device, stretch)
+
+    def waited(running: Running) -> None:
+        nonlocal told
+        wait(running)
+        told -= 1
+
+    monkeypatch.setattr(Device, "run", counted)
+    monkeypatch.setattr(Running, "wait", waited)
+    with Launcher(1) as launcher:
+        assert launcher.launch(plan, range(1, 20)).land().outcome.size == 19 * BLOCK
