@@ -47,12 +47,11 @@ def yielded(
 ) -> Ended:
     """What paths that have ended yield; `trades_per_day` int32[], None where days are as long as in the history."""
     state = held.state
-    steps = state.end >> jnp.int32(rules.CODE_BITS)
+    steps = rules.stamped(state)
     day = state.day if trades_per_day is None else (steps + trades_per_day - jnp.int32(1)) // trades_per_day
-    code = state.end - (steps << jnp.int32(rules.CODE_BITS)) - jnp.int32(1)
     shown = rules.shown(features, levels, state)
     return Ended(
-        outcome=code.astype(jnp.uint8),
+        outcome=(rules.code(state) - jnp.int32(rules.PASSED)).astype(jnp.uint8),
         final_pnl=rules.final_pnl(features, levels, state),
         max_drawdown=state.max_drawdown,
         day=day,

@@ -16,7 +16,7 @@ from simulator.standing import (
     PayoutLevels,
     ScalingLevels,
     State,
-    lives,
+    living,
     pick,
     put_where,
 )
@@ -51,7 +51,7 @@ def payout(features: Features, levels: Levels, state: State, over: jax.Array) ->
     def due(state: State, over: jax.Array) -> jax.Array:
         counted = count_day(features, levels, state, over)
         amount = payout_amount(on, numbers, levels, state)
-        pays = over & lives(features, state) & (amount >= numbers.least) & payout_due(on, numbers, counted)
+        pays = over & living(state) & (amount >= numbers.least) & payout_due(on, numbers, counted)
         return jnp.where(pays, amount, jnp.int32(0))
 
     return once(jnp.any(over), due, state, over)
@@ -81,11 +81,11 @@ def pay_out(features: Features, levels: Levels, state: State, amount: jax.Array)
     )
 
 
-def grow(features: Features, levels: Levels, scaling: ScalingLevels, state: State, over: jax.Array) -> State:
+def grow(levels: Levels, scaling: ScalingLevels, state: State, over: jax.Array) -> State:
     """At the end of a period: one step more if enough was made in it."""
     ends = over & (state.day >= state.period_end)
     earned = state.balance - state.period_balance >= scaling.min_profit
-    grows = ends & lives(features, state) & earned & (state.steps < scaling.most_steps)
+    grows = ends & living(state) & earned & (state.steps < scaling.most_steps)
     return state._replace(
         steps=state.steps + grows.astype(jnp.int32),
         period_end=state.period_end + jnp.where(ends, scaling.every_days, jnp.int32(0)),

@@ -144,7 +144,7 @@ def _begin(shape: Shape, job: Job) -> Block:
     """Lanes of no path have ended."""
     loop, path = _start(shape, job), lax.iota(jnp.uint32, shape.lanes)
     wanted = path < job.paths.astype(jnp.uint32)
-    state = loop.state._replace(end=jnp.where(wanted, loop.state.end, jnp.int32(rules.PASSED)))
+    state = loop.state._replace(end=jnp.where(wanted, loop.state.end, rules.stamp(loop.state, rules.PASSED)))
     loop = loop._replace(state=state)
     return Block(
         loop=loop,

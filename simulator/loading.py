@@ -120,7 +120,7 @@ def _high(plan: Plan) -> npt.NDArray[np.int32] | None:
 
 
 def _step(scaling: Scaling | None) -> Step | None:
-    return None if scaling is None else Step(share=_int32(scaling.step_ppm), whole=_int32(1_000_000))
+    return None if scaling is None else Step(share=_int32(scaling.step_ppm))
 
 
 def _hazard(day_trades: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:

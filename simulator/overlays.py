@@ -28,10 +28,9 @@ class Traded(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One step of scaling: int32 scalars, `share` in `whole` (a million). Both are traced, so that XLA does divide."""
+    """One step of scaling: its share in millionths, int32[]."""
 
     share: jax.Array
-    whole: jax.Array
 
 
 class Losers(NamedTuple):
@@ -86,14 +85,15 @@ def nearer(to_worst: jax.Array, over: jax.Array) -> jax.Array:
 def with_steps(step: Step, traded: Traded) -> Traded:
     """Adds what a step of scaling is worth to each amount, rounded half to even.
 
-    Exact: the product is below 2^53, and a quotient below 2^30 that is no tie is further from one than doubles round.
+    Exact: the product is below 2^53, the quotient below 2^30. One that is no tie is a millionth from one at least, and
+    the double next to 1e-6 is off by less than 2^-54 of it, so that a tie is nearer to itself than to any other double.
     """
 
     def of(amount: jax.Array | None) -> jax.Array | None:
         if amount is None:
             return None
         product = amount.astype(jnp.float64) * step.share.astype(jnp.float64)
-        nearest: jax.Array = jnp.rint(product / step.whole.astype(jnp.float64))
+        nearest: jax.Array = jnp.rint(product * 1e-6)
         return nearest.astype(jnp.int32)
 
     return traded._replace(step_pnl=of(traded.pnl), step_low=of(traded.low), step_high=of(traded.high))

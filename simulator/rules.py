@@ -18,7 +18,6 @@ from simulator.spec import REACH, DailyAction, DrawdownKind
 from simulator.standing import (
     BREACHED_DAILY_LOSS,
     BREACHED_MAX_DRAWDOWN,
-    CODE_BITS,
     EXPIRED,
     NEVER_OPENS,
     OPENING,
@@ -32,7 +31,6 @@ from simulator.standing import (
     code,
     fresh,
     held,
-    lives,
     living,
     put_where,
     shown,
@@ -43,7 +41,6 @@ from simulator.standing import (
 __all__ = [
     "BREACHED_DAILY_LOSS",
     "BREACHED_MAX_DRAWDOWN",
-    "CODE_BITS",
     "EXPIRED",
     "PASSED",
     "Features",
@@ -51,12 +48,15 @@ __all__ = [
     "Pass",
     "State",
     "after_trade",
+    "code",
     "final_pnl",
     "fresh",
     "left_reach",
     "living",
     "paid",
     "shown",
+    "stamp",
+    "stamped",
 ]
 
 
@@ -150,7 +150,7 @@ def close_day(features: Features, levels: Levels, state: State, over: jax.Array)
     if amount is not None:
         state = funded.pay_out(features, levels, state, amount)
     if levels.scaling is not None:
-        state = funded.grow(features, levels, levels.scaling, state, over)
+        state = funded.grow(levels, levels.scaling, state, over)
     if features.opens_days:
         state = state._replace(day_open=put_where(levels, over, state.balance, state.day_open))
     return open_day(features, levels, state, over)
@@ -158,9 +158,9 @@ def close_day(features: Features, levels: Levels, state: State, over: jax.Array)
 
 def open_day(features: Features, levels: Levels, state: State, over: jax.Array) -> State:
     """Where the day is over: the path expires, or the next day opens. The day of an ended path stands still."""
-    expires = over & lives(features, state) & (state.day >= passing.last_day(features, levels, state))
+    expires = over & living(state) & (state.day >= passing.last_day(features, levels, state))
     if levels.payout is not None:
-        expires |= over & lives(features, state) & (state.payouts >= levels.payout.most)
+        expires |= over & living(state) & (state.payouts >= levels.payout.most)
     if features.phases:
         never = expires & (code(state) == jnp.int32(WAITING))
         state = state._replace(phase_open=jnp.where(never, jnp.int32(NEVER_OPENS), state.phase_open))
@@ -171,7 +171,7 @@ def open_day(features: Features, levels: Levels, state: State, over: jax.Array) 
         state = state._replace(end=state.end + jnp.where(expires, stamp(state, EXPIRED), jnp.int32(0)))
     if features.phases:
         state = passing.next_phase(features, levels, state)
-    turns = over if state.day.ndim == 0 else over & lives(features, state)
+    turns = over if state.day.ndim == 0 else over & living(state)
     return state._replace(day=state.day + turns.astype(jnp.int32))
 
 

@@ -19,7 +19,8 @@ from simulator.shares import Share
 from simulator.spec import DailyAction, DrawdownKind, FloorAfterPayout
 
 CODE_BITS: Final = 3
-"""`State.end` is 0 while a path trades, else (trades drawn so far << CODE_BITS) + code."""
+"""`State.end` is 0 while a path trades, else (trades drawn so far << CODE_BITS) + code, plus ENDED if it has ended."""
+ENDED: Final = -(1 << 31)
 PASSED: Final = 1
 """The codes of an end are 1 + `simulator.tally.Outcome`; those of a path that lives come after them."""
 BREACHED_MAX_DRAWDOWN: Final = 2
@@ -321,19 +322,15 @@ def code(state: State) -> jax.Array:
 
 def living(state: State) -> jax.Array:
     """Whether each path goes on."""
-    return jnp.asarray(((state.end - jnp.int32(1)) & jnp.int32(CODES)) >= jnp.int32(EXPIRED))
-
-
-def lives(features: Features, state: State) -> jax.Array:
-    """The same, and cheaper where no trade is ever skipped."""
-    return living(state) if features.skips else state.end == jnp.int32(0)
+    return jnp.asarray(state.end >= jnp.int32(0))
 
 
 def stamp(state: State, what: int) -> jax.Array:
     """The word of a path that stops so with this trade."""
-    return jnp.asarray((state.trades << jnp.int32(CODE_BITS)) + jnp.int32(what))
+    ended = ENDED if what <= EXPIRED else 0
+    return jnp.asarray((state.trades << jnp.int32(CODE_BITS)) + jnp.int32(ended + what))
 
 
 def stamped(state: State) -> jax.Array:
-    """The trades drawn when the path stopped."""
-    return jnp.asarray(state.end >> jnp.int32(CODE_BITS))
+    """The trades drawn when the path stopped, for the day or for good."""
+    return jnp.asarray((state.end & jnp.int32(~ENDED)) >> jnp.int32(CODE_BITS))
