@@ -15,9 +15,11 @@ from benchmarks.measure import Timing, side_by_side
 from benchmarks.rows import Goal, Row, at_most
 from benchmarks.runs import Change, changed, plan_of, run_of
 from montecarlo.v1.result_pb2 import SimulationResult
-from simulator import engine, result
+from simulator import engine, result, rng
+from simulator.compiled import run_packed, where
 from simulator.device import Device
-from simulator.kernel import Job, Shape, run_block
+from simulator.kernel import Shape
+from simulator.packing import Layout, Packed
 from simulator.planning import Plan
 from simulator.tally import Tally
 
@@ -105,24 +107,24 @@ def _figures_of(plan: Plan, threads: int) -> Callable[[], object]:
 
 def _outcomes_of(plan: Plan, threads: int) -> Callable[[], object]:
     """The same paths on as many threads, by a kernel that finds the outcomes and whether amounts were too large."""
-    device, stride = Device(plan), plan.block_paths
-    starts = range(0, plan.paths, stride)
+    prepared, stride = Device(plan).usual, plan.block_paths
+    key = rng.path_key(plan.seed, 0)
 
     def counts(first: int) -> npt.NDArray[np.int64]:
-        end = min(first + stride, plan.paths)
+        count = min(stride, plan.paths - first)
         with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            outcome, overflow = _outcomes(*device.job(first, end))
+            outcome, overflow = _outcomes(prepared.shape, prepared.layout, prepared.constants, where(key, first, count))
         assert not bool(overflow)
-        return np.bincount(np.asarray(outcome)[: end - first], minlength=4)
+        return np.bincount(np.asarray(outcome)[:count], minlength=4)
 
     def run() -> list[int]:
         with ThreadPoolExecutor(threads) as pool:
-            return np.sum(list(pool.map(counts, starts)), axis=0).tolist()  # type: ignore[no-any-return]
+            return np.sum(list(pool.map(counts, range(0, plan.paths, stride))), axis=0).tolist()  # type: ignore[no-any-return]
 
     return run
 
 
-@partial(jax.jit, static_argnums=0)
-def _outcomes(shape: Shape, job: Job) -> tuple[jax.Array, jax.Array]:
-    ended, _ = run_block(shape, job)
+@partial(jax.jit, static_argnums=(0, 1))
+def _outcomes(shape: Shape, layout: Layout, constants: Packed, paths: jax.Array) -> tuple[jax.Array, jax.Array]:
+    ended, _ = run_packed(shape, layout, constants, paths)
     return ended.outcome, ended.overflow

@@ -11,13 +11,12 @@ import jax
 import numpy as np
 import numpy.typing as npt
 
-from simulator import compiled, loading, loading_rules, rng
+from simulator import loading, loading_rules, rng
 from simulator.bins import Bins
+from simulator.compiled import Prepared
 from simulator.ended import Ended
 from simulator.errors import AmountsTooLarge
-from simulator.fan import Fan
-from simulator.host import handed
-from simulator.kernel import Job, Shape
+from simulator.kernel import Shape
 from simulator.planning import Plan
 from simulator.tally import Finished
 
@@ -29,11 +28,11 @@ TILES_ON_A_GPU: Final = 4
 
 
 class Stretch(NamedTuple):
-    """Consecutive paths that run together; with a fan, all of them are of the equity fan."""
+    """Consecutive paths that run together, and whether they are those of the equity fan."""
 
     first: int
     end: int
-    fan: Fan | None
+    with_fan: bool = False
 
 
 class Running(NamedTuple):
@@ -55,18 +54,20 @@ class Device:
         """Pads and converts the plan's numbers; nothing is compiled yet."""
         self._plan = plan
         lanes, tile = lanes_and_tile(plan.block_paths, jax.default_backend())
-        self._shape = Shape(
+        self._lanes = lanes
+        shape = Shape(
             features=loading_rules.features(plan),
             model=plan.model,
             fixed_days=plan.spec.settings.trades_per_day is not None,
             lanes=lanes,
             tile=tile,
         )
-        shown = min(plan.fan_paths, plan.block_paths)
-        self._fan_shape = replace(self._shape, lanes=shown, tile=shown)
-        self._tables = loading.tables(plan)
-        self._levels = loading_rules.levels(plan)
-        self._fan = loading.fan(plan.shown_days, plan.horizon_days)
+        tables, levels = loading.tables(plan), loading_rules.levels(plan)
+        self.usual = Prepared(shape, tables, levels, None)
+        self._shown = min(plan.fan_paths, plan.block_paths)
+        if self._shown:
+            fan = loading.fan(plan.shown_days, plan.horizon_days)
+            self._of_fan = Prepared(replace(shape, lanes=self._shown, tile=self._shown), tables, levels, fan)
 
     def finished(self, blocks: range) -> Finished:
         """The paths of consecutive blocks, without those beyond the plan's last."""
@@ -76,29 +77,18 @@ class Device:
         """The paths of consecutive blocks, at least one, as the device runs them: those of the fan first."""
         first, end = blocks.start * self._plan.block_paths, blocks.stop * self._plan.block_paths
         end = min(end, self._plan.paths)
-        shown = max(first, min(end, self._fan_shape.lanes))
-        found = [Stretch(first, shown, self._fan)] if first < shown else []
-        return found + [Stretch(*each, None) for each in stretches(shown, end, self._shape.lanes)]
+        shown = max(first, min(end, self._shown))
+        found = [Stretch(first, shown, with_fan=True)] if first < shown else []
+        return found + [Stretch(*each) for each in stretches(shown, end, self._lanes)]
 
     def run(self, stretch: Stretch) -> Running:
         """What the device will have found of these paths. It does not wait for them; those that a thread has begun end
         in that order.
         """
-        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            ended, bins = compiled.run(*self.job(*stretch))
-        return Running(ended, bins, stretch.end - stretch.first)
-
-    def job(self, first: int, end: int, fan: Fan | None = None) -> tuple[Shape, Job]:
-        """What the kernel takes for the paths from `first` to `end`."""
-        job = Job(
-            tables=self._tables,
-            levels=self._levels,
-            fan=fan,
-            key=_key(self._plan.seed, first >> 32),
-            first_path=handed(np.uint32(first & 0xFFFFFFFF)),
-            paths=handed(np.int32(end - first)),
-        )
-        return self._shape if fan is None else self._fan_shape, job
+        prepared = self._of_fan if stretch.with_fan else self.usual
+        count = stretch.end - stretch.first
+        key = _key(self._plan.seed, stretch.first >> 32)
+        return Running(*prepared.run(key, stretch.first, count), count)
 
     def brought(self, running: Running) -> Finished:
         """The paths on the host, once they have ended. Raises: AmountsTooLarge."""
@@ -126,8 +116,8 @@ class Device:
 
 
 @lru_cache(maxsize=64)
-def _key(seed: int, path_high: int) -> jax.Array:
-    return handed(rng.path_key(seed, path_high))
+def _key(seed: int, path_high: int) -> npt.NDArray[np.uint32]:
+    return rng.path_key(seed, path_high)
 
 
 def lanes_and_tile(block_paths: int, backend: str) -> tuple[int, int]:

@@ -96,7 +96,6 @@ class Words(NamedTuple):
     more: jax.Array | None
 
 
-@partial(jax.jit, static_argnums=0)
 def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     """Simulates `job.paths` paths from `job.first_path` to their ends. The lanes beyond them say nothing."""
     if shape.lanes == shape.tile:
