@@ -71,7 +71,7 @@ class RayCluster:
     def worker_pids(self) -> list[int]:
         """Processes of the worker replicas."""
         children = psutil.Process(self._process.pid).children(recursive=True)
-        return [child.pid for child in children if f"{APPLICATION}:Worker" in _title(child)]
+        return [child.pid for child in children if f"{APPLICATION}:Worker" in title(child)]
 
     def kill_worker(self, pid: int) -> None:
         """SIGKILL, and nothing of it is left in the metrics."""
@@ -192,7 +192,7 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
-def _title(process: psutil.Process) -> str:
+def title(process: psutil.Process) -> str:
     try:
         return " ".join(process.cmdline())
     except psutil.Error:

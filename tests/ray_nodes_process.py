@@ -1,7 +1,8 @@
 """A Ray cluster of several nodes on this machine, with the simulator on it; nodes come and go when told to.
 
-At first there is the head, which has the one worker that fits there; another is wanted as soon as there is work. Each
-line on stdin is answered by one on stdout: `add` a node of one core, which is answered with its process, or `kill` it.
+At first there is the head, which has the one worker that fits there; another is wanted as soon as there is work. The
+argument says how many cores each node has. Each line on stdin is answered by one on stdout: `add` a node, which is
+answered with its process, `kill` it, or `deploy` the app with other settings.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +21,10 @@ from simulator.serve.settings import Settings
 if TYPE_CHECKING:  # it imports ray, for which main() must prepare first
     from ray.cluster_utils import Cluster as Nodes
 
+    from simulator.serve.cluster import Cluster
+
 NODE = {
-    "num_cpus": 1,
+    "num_cpus": int(sys.argv[1]) if len(sys.argv) > 1 else 1,
     "object_store_memory": 80 << 20,
     "include_dashboard": False,
 }
@@ -43,24 +47,28 @@ def main() -> None:
             try:
                 cluster.deploy(SETTINGS)
                 tell_ready(cluster, None)
-                obey(nodes)
+                obey(nodes, cluster)
             finally:
                 cluster.close()
         finally:
             nodes.shutdown()
 
 
-def obey(nodes: Nodes) -> None:
+def obey(nodes: Nodes, cluster: Cluster) -> None:
     """One node at a time."""
     added: Any = None
     for line in sys.stdin:
-        if line.strip() == "add":
-            added = nodes.add_node(**NODE)
-            [raylet] = added.all_processes["raylet"]
-            answer = {"raylet": raylet.process.pid}
-        else:
-            nodes.remove_node(added, allow_graceful=False)
-            answer = {}
+        [(what, how)] = json.loads(line).items()
+        answer = {}
+        match what:
+            case "add":
+                added = nodes.add_node(**NODE)
+                [raylet] = added.all_processes["raylet"]
+                answer = {"raylet": raylet.process.pid}
+            case "kill":
+                nodes.remove_node(added, allow_graceful=False)
+            case "deploy":
+                cluster.deploy(replace(SETTINGS, **how))
         sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 

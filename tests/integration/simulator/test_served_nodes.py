@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import queue
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -19,74 +12,12 @@ import pytest
 from simulator import codec, crew, engine, result
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import a_request, bits, result_of
-from tests.json_lines import forward
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.ray_cluster import ServedSimulator
+from tests.ray_nodes import WITHIN_S, Nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 
-ROOT = Path(__file__).parents[3]
 BLOCKS = 600
-WITHIN_S = 120.0
-
-
-class Nodes:
-    """The process with the cluster."""
-
-    def __init__(self, otlp: OtlpReceiver, complaints: Path) -> None:
-        environment = os.environ | {
-            "OTEL_EXPORTER_OTLP_ENDPOINT": otlp.endpoint,
-            "OTEL_BSP_SCHEDULE_DELAY": "100",
-            "OTEL_METRIC_EXPORT_INTERVAL": "1000",
-        }
-        self._complaints = complaints
-        with complaints.open("w") as output:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.ray_nodes_process"],
-                cwd=ROOT, env=environment, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=output,
-            )  # fmt: skip
-        self._lines: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=forward, args=(self._process, self._lines), daemon=True)
-        self._reader.start()
-
-    def wait_until_ready(self) -> None:
-        """Returns when a simulation has gone through it."""
-        ready = self._next()
-        self.served = ServedSimulator(target=ready["target"], metadata=(("application", ready["application"]),))
-
-    def add(self) -> psutil.Process:
-        """Its raylet, once it has joined."""
-        return psutil.Process(self._ask("add")["raylet"])
-
-    def kill(self) -> None:
-        """The node that was added, with all its processes, without warning."""
-        self._ask("kill")
-
-    def stop(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        below = psutil.Process(self._process.pid).children(recursive=True)
-        self._process.stdin.close()
-        try:
-            self._process.wait(timeout=60)
-        finally:
-            for each in [self._process, *(child for child in below if child.is_running())]:
-                each.kill()
-            self._process.wait()
-            self._reader.join()
-            self._process.stdout.close()
-
-    def _ask(self, line: str) -> dict[str, Any]:
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{line}\n")
-        self._process.stdin.flush()
-        return self._next()
-
-    def _next(self) -> dict[str, Any]:
-        line = self._lines.get(timeout=2 * WITHIN_S)
-        assert line, f"the cluster's process has ended: {self._complaints.read_text(encoding='utf-8')[-4000:]}"
-        found: dict[str, Any] = json.loads(line)
-        return found
 
 
 @pytest.fixture
