@@ -71,6 +71,12 @@ def days_of_the_history(message: engine_pb2.SimulateInput) -> None:
     message.settings.trades_per_day = 0
 
 
+def three_trades_a_day(message: engine_pb2.SimulateInput) -> None:
+    """As many steps on a third of the days."""
+    message.settings.trades_per_day = 3
+    message.settings.horizon_days //= 3
+
+
 def most_end_early(message: engine_pb2.SimulateInput) -> None:
     """Levels so near that 95% of the paths end by day 20."""
     message.rules.max_drawdown.amount = "280"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -28,7 +28,10 @@ MANY_PATHS = 1_000_000
 """A job whose fixed costs, the equity fan among them, are small beside its paths."""
 SMALL_PATHS = 100_000
 SMALL_DAYS = 60
-VARIANTS: tuple[tuple[str, str, tuple[Change, ...], Goal | None], ...] = (
+Variant = tuple[str, str, tuple[Change, ...], Goal | None]
+"""Its key, what it is, what is changed, and the goal."""
+
+VARIANTS: tuple[Variant, ...] = (
     ("every_assessment_rule", "every rule of an assessment", (case.every_assessment_rule,), at_most(1.5)),
     ("every_funded_rule", "every rule of a funded account", (case.every_funded_rule,), at_most(1.5)),
     ("excursions", "the four rules, within trades", (case.excursions,), None),
@@ -38,19 +41,31 @@ VARIANTS: tuple[tuple[str, str, tuple[Change, ...], Goal | None], ...] = (
 )
 
 
+BUSY_DAYS: tuple[Variant, ...] = (
+    ("busy_assessment", "the same of an assessment, 3 trades a day", (case.every_assessment_rule,), None),
+    ("busy_funded", "the same of a funded account, 3 trades a day", (case.every_funded_rule,), None),
+)
+"""What rules cost where not every step ends a day."""
+
+
 def rows(threads: int, rounds: int) -> list[Row]:
     """Every variant."""
-    return [*_a_step(threads, rounds), _early_exit(threads, rounds), *_all_figures(threads, rounds)]
+    return [
+        *_a_step(VARIANTS, (), threads, rounds),
+        *_a_step(BUSY_DAYS, (case.three_trades_a_day,), threads, rounds),
+        _early_exit(threads, rounds),
+        *_all_figures(threads, rounds),
+    ]
 
 
-def _a_step(threads: int, rounds: int) -> list[Row]:
-    """Time a path-step, over that of the typical case."""
-    calls = {key: run_of(changed(PATHS, *changes), threads) for key, _, changes, _ in VARIANTS}
-    timings = side_by_side({"base": run_of(changed(PATHS), threads), **calls}, rounds=rounds)
+def _a_step(variants: Sequence[Variant], all_have: tuple[Change, ...], threads: int, rounds: int) -> list[Row]:
+    """Time a path-step, over that of the typical case; `all_have`: changed in that case too."""
+    calls = {key: run_of(changed(PATHS, *all_have, *changes), threads) for key, _, changes, _ in variants}
+    timings = side_by_side({"base": run_of(changed(PATHS, *all_have), threads), **calls}, rounds=rounds)
     base = _s_a_step(timings["base"])
     return [
         Row(key=f"step_{key}", what=f"{what}, a step", figure=_s_a_step(timings[key]) / base, unit="x", goal=goal)
-        for key, what, _, goal in VARIANTS
+        for key, what, _, goal in variants
     ]
 
 

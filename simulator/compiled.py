@@ -90,7 +90,7 @@ def count() -> int:
 
 
 def forget() -> None:
-    """Nothing is compiled any more in this process."""
+    """Nothing is compiled any more in this process, but for plans that are loaded already."""
     _known.clear()
     cast("Any", run_packed).clear_cache()
 

@@ -18,7 +18,7 @@ from typing import Final, Generic, TypeVar
 from simulator import engine, sections
 from simulator.errors import InvalidInput
 from simulator.found import Found
-from simulator.launching import Flight, Launcher
+from simulator.launching import Flight, Launcher, load
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.planning import Plan
 from simulator.sections import Section
@@ -30,7 +30,7 @@ CHUNKS_AT_ONCE: Final = 2
 """While the last paths of a chunk run, another begins. Each uses all threads."""
 
 CHUNK_S: Final = 0.1
-"""How long a chunk should keep a thread: long against the cost of a merge, short against a person's patience."""
+"""How long a chunk should take: long against the cost of a merge, short against a person's patience."""
 
 LOOKS_S: Final = 0.05
 """The longest the caller's thread waits for a chunk before it looks at the clock and at `stop`."""
@@ -69,12 +69,13 @@ class Account:
         )
 
     def size(self, threads: int) -> int:
-        """Units of the next chunk: a share of what is left, and at most what takes CHUNK_S."""
+        """Units of the next chunk: a share of what is left, at most what takes CHUNK_S, and as many for each thread."""
         section = self.ledger.section
-        if section is None or section not in self.units_per_s:
+        if section is None:
             return threads
         share = -(-self.ledger.unassigned(section) // (2 * CHUNKS_AT_ONCE))
-        return max(1, min(share, int(self.units_per_s[section] * CHUNK_S)))
+        wanted = min(share, int(self.units_per_s.get(section, 0.0) * CHUNK_S))
+        return max(1, -(-wanted // threads)) * threads
 
     def take(self, most: int) -> Chunk | None:
         """The next chunk of at most so many units, if there is one to hand out."""
@@ -119,12 +120,12 @@ def work(what: Work[Made], *, threads: int | None = None) -> Iterator[Done[Made]
 
     Raises: Stopped.
     """
-    with Launcher(threads or engine.default_threads()) as launcher, ThreadPoolExecutor(CHUNKS_AT_ONCE) as pool:
-        crew = _Crew(what, launcher, pool)
-        try:
-            yield from crew.run()
-        finally:
-            pool.shutdown(wait=True, cancel_futures=True)
+    pool = ThreadPoolExecutor(CHUNKS_AT_ONCE)
+    try:
+        with Launcher(threads or engine.default_threads()) as launcher:
+            yield from _Crew(what, launcher, pool).run()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
 
 
 def simulate(plan: Plan, on_progress: Callable[[int, int], None] | None = None, *, threads: int | None = None) -> Found:
@@ -210,9 +211,8 @@ class _Crew(Generic[Made]):
                 chunk = account.take(account.size(self._launcher.threads))
                 if chunk is None:
                     break
-                searches = chunk.section is Section.RARE and self._what.count > 1
-                threads = 1 if searches else self._launcher.threads
-                self._running[self._pool.submit(_found, account, chunk, threads)] = index, chunk
+                task = self._pool.submit(_found, account, chunk, self._launcher.threads)
+                self._running[task] = index, chunk
         return len(self._running) > CHUNKS_AT_ONCE
 
     def _begin(self) -> None:
@@ -228,7 +228,7 @@ class _Crew(Generic[Made]):
         if chunk is None:
             self._shared[index] = account
             return
-        flight = self._launcher.launch(plan, range(chunk.first, chunk.end))
+        flight = self._launcher.launch(load(plan), range(chunk.first, chunk.end))
         self._flying.append(_InTheAir(index=index, account=account, chunk=chunk, flight=flight, launched=begun))
 
     def _land(self) -> None:

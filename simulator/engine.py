@@ -31,8 +31,9 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
     Raises: AmountsTooLarge if a balance left the range that is computed exactly.
     """
     wanted = range(first_block, min(first_block + blocks, plan.blocks))
+    device = loaded(plan)
     with Launcher(threads or default_threads()) as launcher:
-        flights = launcher.flown((batch, plan, batch) for batch in in_batches(wanted))
+        flights = launcher.flown((batch, device, batch) for batch in in_batches(wanted))
         return reduce(Tally.merge, (Tally.of(flight.land()) for _, flight in flights), Tally.empty())
 
 

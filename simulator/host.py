@@ -10,7 +10,5 @@ import numpy.typing as npt
 
 
 def handed(values: npt.NDArray[np.generic] | np.generic) -> jax.Array:
-    """The same array. A compiled function takes it as it is, and a job hands over forty: to make an array of jax of
-    each of them first would cost more than a small simulation.
-    """
+    """The same array. A compiled function takes it as it is: to make an array of jax of it first would take longer."""
     return cast("jax.Array", values)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -46,7 +46,10 @@ class Flight:
 
     def land(self) -> Finished:
         """Their paths, once they have ended. Raises: AmountsTooLarge."""
-        return Finished.joined([self.device.brought(each.result()) for each in self.running])
+        try:
+            return Finished.joined([self.device.brought(each.result()) for each in self.running])
+        finally:
+            self.cancel()
 
     def cancel(self) -> None:
         """What has not been launched never is."""
@@ -55,34 +58,35 @@ class Flight:
 
 
 class Launcher:
-    """Threads that launch blocks. What has not been launched when it is closed never is."""
+    """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end."""
 
     def __init__(self, threads: int) -> None:
         """`threads`: how many stretches of paths run at once."""
         self.threads = threads
         self._pool = ThreadPoolExecutor(max_workers=threads)
         self._told = _Told()
+        self._closed = threading.Event()
 
     def __enter__(self) -> Launcher:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._closed.set()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def launch(self, plan: Plan, blocks: range) -> Flight:
-        """Consecutive blocks, at least one, on their way."""
-        device = loaded(plan)
+    def launch(self, device: Device, blocks: range) -> Flight:
+        """Consecutive blocks of a loaded plan, at least one, on their way."""
         running = [self._pool.submit(self._run, device, each) for each in device.stretches(blocks)]
         return Flight(device=device, running=tuple(running))
 
-    def flown(self, wanted: Iterable[tuple[Name, Plan, range]]) -> Generator[tuple[Name, Flight], None, None]:
+    def flown(self, wanted: Iterable[tuple[Name, Device, range]]) -> Generator[tuple[Name, Flight], None, None]:
         """Blocks in the order in which they are wanted, each launched some time before it is handed out. Who wants no
         more closes the iterator.
         """
         flights: deque[tuple[Name, Flight]] = deque()
         try:
-            for name, plan, blocks in wanted:
-                flights.append((name, self.launch(plan, blocks)))
+            for name, device, blocks in wanted:
+                flights.append((name, self.launch(device, blocks)))
                 while self.enough(flight for _, flight in islice(flights, 1, None)):
                     yield flights.popleft()
             while flights:
@@ -98,6 +102,8 @@ class Launcher:
     def _run(self, device: Device, stretch: Stretch) -> Running:
         if len(self._told.running) == TOLD:
             self._told.running.popleft().wait()
+        if self._closed.is_set():
+            raise CancelledError
         running = device.run(stretch)
         self._told.running.append(running)
         return running
@@ -110,9 +116,14 @@ class _Told(threading.local):
         self.running: deque[Running] = deque()
 
 
-@lru_cache(maxsize=LOADED_PLANS)
-def loaded(plan: Plan) -> Device:
-    """The plan on the device."""
+def load(plan: Plan) -> Device:
+    """A plan on the device, for as long as the caller has it."""
     from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
 
     return Device(plan)
+
+
+@lru_cache(maxsize=LOADED_PLANS)
+def loaded(plan: Plan) -> Device:
+    """A plan on the device that stays there for the blocks to come."""
+    return load(plan)

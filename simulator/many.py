@@ -1,5 +1,6 @@
-"""Many accounts, each a simulation of its own: their blocks take turns on the threads, and bad data fails its account
-alone.
+"""Many accounts, each a simulation of its own: the paths of some run while others are planned and reported.
+
+Bad data fails its account alone.
 
 Each gets the bits that it would get by itself, but for the equity fan, which is left out.
 """

@@ -85,8 +85,9 @@ def nearer(to_worst: jax.Array, over: jax.Array) -> jax.Array:
 def with_steps(step: Step, traded: Traded) -> Traded:
     """Adds what a step of scaling is worth to each amount, rounded half to even.
 
-    Exact: the product is below 2^53, the quotient below 2^30. One that is no tie is a millionth from one at least, and
-    the double next to 1e-6 is off by less than 2^-54 of it, so that a tie is nearer to itself than to any other double.
+    Exact: the product is below 2^53, and the quotient below 2^30, as the account's steps keep its trades within REACH
+    (`codec_account`). One that is no tie is a millionth from one at least, and the double next to 1e-6 is off by less
+    than 2^-54 of it, so that a tie is nearer to itself than to any other double.
     """
 
     def of(amount: jax.Array | None) -> jax.Array | None:

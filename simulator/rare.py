@@ -26,7 +26,7 @@ import numpy.typing as npt
 
 from simulator import tilting
 from simulator.estimate import probability
-from simulator.launching import Launcher
+from simulator.launching import Launcher, load
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
 from simulator.rng import path_key
@@ -197,14 +197,15 @@ def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | N
     tried = (_tilted(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
     pilots = {
         weighting: _Weights.of(tilted, flight.land())
-        for (weighting, tilted), flight in launcher.flown((each, each[1], range(1)) for each in tried)
+        for (weighting, tilted), flight in launcher.flown((each, load(each[1]), range(1)) for each in tried)
     }
     best = _best(pilots, outcome)
     if best is None:
         return None
     total = _Weights()
     _, main = _tilted(plan, best, _MAIN)
-    blocks = ((block, main, range(block, block + 1)) for block in range(MOST_BLOCKS))
+    device = load(main)
+    blocks = ((block, device, range(block, block + 1)) for block in range(MOST_BLOCKS))
     with closing(launcher.flown(blocks)) as flights:
         for _, flight in flights:
             total += _Weights.of(main, flight.land())

@@ -14,7 +14,7 @@ from simulator import engine, estimation_risk, outer_bootstrap, rare, scenarios
 from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
-from simulator.launching import Launcher
+from simulator.launching import Launcher, load
 from simulator.planning import Plan
 from simulator.scenarios import Paired
 from simulator.tally import Outcome, Tally
@@ -54,7 +54,7 @@ def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | 
 def _histories(plan: Plan, first: int, count: int, threads: int) -> Found:
     ends = dict.fromkeys(range(first, first + count), estimation_risk.LEFT_OUT)
     plans = enumerate(outer_bootstrap.plans(plan, first, count), start=first)
-    kept = ((number, each, range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
+    kept = ((number, load(each), range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
     with Launcher(threads) as launcher:
         for number, flight in launcher.flown(kept):
             with suppress(AmountsTooLarge):
@@ -63,7 +63,7 @@ def _histories(plan: Plan, first: int, count: int, threads: int) -> Found:
 
 
 def _with_scenarios(plan: Plan, first: int, count: int, threads: int) -> Found:
-    cases = (plan, *scenarios.plans(plan))
+    cases = [load(case) for case in (plan, *scenarios.plans(plan))]
     stretches = engine.in_batches(range(first, min(first + count, plan.blocks)))
     total = Found()
     with Launcher(threads) as launcher:

@@ -30,7 +30,7 @@ def flags(given: str) -> str:
 def prepare() -> None:
     """Sets the environment.
 
-    The threads that `engine.run` gives a block each run them in XLA's pool: were there fewer, they would wait.
+    What the threads of `simulator.launching` launch runs in XLA's pool: were there fewer threads in it, it would wait.
     """
     os.environ["XLA_FLAGS"] = flags(os.environ.get("XLA_FLAGS", ""))
     os.environ.setdefault("PJRT_NPROC", str(default_threads()))

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
 
 from montecarlo.v1 import result_pb2
-from simulator import crew, engine, rare, result, result_uncertainty
+from simulator import crew, engine, launching, rare, result, result_uncertainty
+from simulator.device import Device, Running, Stretch
 from simulator.engine import Plan
 from simulator.errors import AmountsTooLarge
 from simulator.found import Found
 from simulator.ledger import Ledger, Outline
 from simulator.scenarios import Paired, plans
+from simulator.sections import Section
 from simulator.spec import (
     DrawdownKind,
     EstimationRisk,
@@ -224,23 +227,50 @@ def test_an_account_that_flew_is_done_only_with_the_breaches_that_its_paths_were
     assert crew.simulate(plan).to_bytes() == flown.to_bytes()
 
 
-def test_chunks_of_a_large_account_are_handed_out_before_another_is_begun() -> None:
-    """The pool has always one chunk more than it runs, so the second account waits for the last chunks of the first."""
+def test_no_account_is_begun_while_there_are_chunks_to_hand_out() -> None:
     plans = [small_blocks(Settings(paths=400 * BLOCK, seed=7)), small_blocks(Settings(paths=BLOCK, seed=7))]
-    told: list[tuple[int, int]] = []
+    ledgers: list[Ledger] = []
+    left: list[int] = []
 
     def plan(index: int) -> Plan:
-        told.append((index, len(done)))
+        if ledgers:
+            left.append(ledgers[-1].unassigned(Section.PATHS))
         return plans[index]
 
-    done: list[int] = []
-    progress: list[int] = []
-    what = crew.Work(
-        count=2, plan=plan, make=lambda plan, *_: done.append(plan.paths), on_progress=lambda _: progress.append(1)
-    )
+    what = crew.Work(count=2, plan=plan, make=lambda *_: None, on_progress=ledgers.append)
     assert sorted(each.index for each in crew.work(what, threads=2)) == [0, 1]
-    assert told == [(0, 0), (1, 0)]
-    assert len(progress) > 4
+    assert left == [0]
+    assert len(ledgers) > 4
+
+
+@pytest.mark.parametrize("threads", [1, 3, 8])
+@pytest.mark.parametrize("units_per_s", [0.5, 70.0, 3_000.0])
+def test_a_chunk_has_as_many_units_for_each_thread(threads: int, units_per_s: float) -> None:
+    account = account_of(Settings(paths=2_000 * BLOCK, seed=7))
+    assert account.size(threads) == threads
+    account.units_per_s[Section.PATHS] = units_per_s
+    size = account.size(threads)
+    assert size % threads == 0
+    assert threads <= size < units_per_s * crew.CHUNK_S + threads + 1
+
+
+def test_nothing_flies_any_more_once_the_answers_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, launched = Device.run, []
+
+    def noted(device: Device, stretch: Stretch) -> Running:
+        launched.append(stretch)
+        return run(device, stretch)
+
+    monkeypatch.setattr(Device, "run", noted)
+    plan = small_blocks(Settings(paths=BLOCK, seed=7))
+    before = threading.active_count()
+    what = crew.Work(count=100, plan=lambda _: plan, make=lambda *_: None)
+    answers = crew.work(what, threads=2)
+    assert next(answers).index == 0
+    answers.close()  # type: ignore[attr-defined]  # a generator
+    held = len(launched)
+    assert held <= 2 * launching.AHEAD + 2
+    assert threading.active_count() == before
 
 
 class Clock:
