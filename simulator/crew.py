@@ -69,13 +69,9 @@ class Account:
         )
 
     def size(self, threads: int) -> int:
-        """Units of the next chunk: a share of what is left, at most what takes CHUNK_S, and as many for each thread."""
-        section = self.ledger.section
-        if section is None:
-            return threads
-        share = -(-self.ledger.unassigned(section) // (2 * CHUNKS_AT_ONCE))
-        wanted = min(share, int(self.units_per_s.get(section, 0.0) * CHUNK_S))
-        return max(1, -(-wanted // threads)) * threads
+        """Units of the next chunk: what takes CHUNK_S, and as many for each thread."""
+        wanted = CHUNK_S * self.units_per_s.get(self.ledger.section or Section.PATHS, 0.0)
+        return max(1, int(wanted / threads)) * threads
 
     def take(self, most: int) -> Chunk | None:
         """The next chunk of at most so many units, if there is one to hand out."""
@@ -145,10 +141,10 @@ def simulate(plan: Plan, on_progress: Callable[[int, int], None] | None = None, 
     return done.made
 
 
-def _found(account: Account, chunk: Chunk, threads: int) -> tuple[Found, float]:
+def _found(account: Account, chunk: Chunk, launcher: Launcher) -> tuple[Found, float]:
     """What a chunk yields, and the seconds it took."""
     began = time.monotonic()
-    found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, threads=threads)
+    found = sections.run(account.plan, chunk.section, chunk.first, chunk.count, launcher)
     return found, time.monotonic() - began
 
 
@@ -211,7 +207,7 @@ class _Crew(Generic[Made]):
                 chunk = account.take(account.size(self._launcher.threads))
                 if chunk is None:
                     break
-                task = self._pool.submit(_found, account, chunk, self._launcher.threads)
+                task = self._pool.submit(_found, account, chunk, self._launcher)
                 self._running[task] = index, chunk
         return len(self._running) > CHUNKS_AT_ONCE
 

@@ -16,7 +16,7 @@ from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
 from simulator.xla import default_threads
 
-__all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate"]
+__all__ = ["BLOCK_PATHS", "FAN_PATHS", "Plan", "default_threads", "finished", "plan", "run", "simulate", "tally"]
 
 
 BLOCKS_A_TALLY: Final = 6
@@ -30,11 +30,15 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
 
     Raises: AmountsTooLarge if a balance left the range that is computed exactly.
     """
-    wanted = range(first_block, min(first_block + blocks, plan.blocks))
-    device = loaded(plan)
     with Launcher(threads or default_threads()) as launcher:
-        flights = launcher.flown((batch, device, batch) for batch in in_batches(wanted))
-        return reduce(Tally.merge, (Tally.of(flight.land()) for _, flight in flights), Tally.empty())
+        return tally(plan, range(first_block, first_block + blocks), launcher)
+
+
+def tally(plan: Plan, blocks: range, launcher: Launcher) -> Tally:
+    """The tally of these blocks, as far as there are any. Raises: AmountsTooLarge."""
+    device, wanted = loaded(plan), in_batches(range(blocks.start, min(blocks.stop, plan.blocks)))
+    flights = launcher.flown((batch, device, batch) for batch in wanted)
+    return reduce(Tally.merge, (Tally.of(flight.land()) for _, flight in flights), Tally.empty())
 
 
 def simulate(

@@ -160,10 +160,9 @@ def _is_rare(breaches: int, paths: int) -> bool:
     return breaches < FEW and probability(breaches, paths).ci_high < RARE
 
 
-def estimate(plan: Plan, outcomes: Iterable[Outcome], *, threads: int = 1) -> tuple[RareEvent, ...]:
-    """The probabilities of these breaches, as far as tilting finds any; `threads` only cost time."""
-    with Launcher(threads) as launcher:
-        found = [_estimate(plan, outcome, launcher) for outcome in outcomes]
+def estimate(plan: Plan, outcomes: Iterable[Outcome], launcher: Launcher) -> tuple[RareEvent, ...]:
+    """The probabilities of these breaches, as far as tilting finds any."""
+    found = [_estimate(plan, outcome, launcher) for outcome in outcomes]
     return tuple(event for event in found if event is not None)
 
 

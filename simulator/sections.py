@@ -31,44 +31,41 @@ class Section(IntEnum):
     RARE = 3
 
 
-def run(plan: Plan, section: Section, first: int, count: int, *, threads: int | None = None) -> Found:
-    """What these units yield. `threads` as of `engine.run`.
+def run(plan: Plan, section: Section, first: int, count: int, launcher: Launcher) -> Found:
+    """What these units yield.
 
     Raises: InvalidInput if the input turns out to be impossible to simulate.
     """
-    threads = threads or engine.default_threads()
     match section:
         case Section.FAN:
-            return Found(tally=engine.run(plan, first, count, threads=threads)).fan_alone()
+            return Found(tally=engine.tally(plan, range(first, first + count), launcher)).fan_alone()
         case Section.HISTORIES:
-            return _histories(plan, first, count, threads)
+            return _histories(plan, first, count, launcher)
         case Section.RARE:
             outcomes = [Outcome(unit) for unit in range(first, first + count)]
-            return Found(rare=rare.estimate(plan, outcomes, threads=threads))
+            return Found(rare=rare.estimate(plan, outcomes, launcher))
         case Section.PATHS:
             if not plan.spec.settings.scenarios:
-                return Found(tally=engine.run(plan, first, count, threads=threads))
-            return _with_scenarios(plan, first, count, threads)
+                return Found(tally=engine.tally(plan, range(first, first + count), launcher))
+            return _with_scenarios(plan, first, count, launcher)
 
 
-def _histories(plan: Plan, first: int, count: int, threads: int) -> Found:
+def _histories(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
     ends = dict.fromkeys(range(first, first + count), estimation_risk.LEFT_OUT)
     plans = enumerate(outer_bootstrap.plans(plan, first, count), start=first)
     kept = ((number, load(each), range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
-    with Launcher(threads) as launcher:
-        for number, flight in launcher.flown(kept):
-            with suppress(AmountsTooLarge):
-                ends[number] = estimation_risk.ends(flight.land())
+    for number, flight in launcher.flown(kept):
+        with suppress(AmountsTooLarge):
+            ends[number] = estimation_risk.ends(flight.land())
     return Found(histories=Histories(ends=ends))
 
 
-def _with_scenarios(plan: Plan, first: int, count: int, threads: int) -> Found:
+def _with_scenarios(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
     cases = [load(case) for case in (plan, *scenarios.plans(plan))]
     stretches = engine.in_batches(range(first, min(first + count, plan.blocks)))
     total = Found()
-    with Launcher(threads) as launcher:
-        flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)
-        for together in zip(*[flights] * len(cases), strict=True):
-            proper, *others = (flight.land() for _, flight in together)
-            total += Found(tally=Tally.of(proper), pairs=tuple(Paired.of(proper, other) for other in others))
+    flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)
+    for together in zip(*[flights] * len(cases), strict=True):
+        proper, *others = (flight.land() for _, flight in together)
+        total += Found(tally=Tally.of(proper), pairs=tuple(Paired.of(proper, other) for other in others))
     return total

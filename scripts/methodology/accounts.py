@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,9 +10,12 @@ from typing import Final
 
 from montecarlo.v1.result_pb2 import SimulationResult
 from riskio import files
-from simulator import codec, crew, engine, result
+from simulator import codec, crew, engine, rare, result
+from simulator.launching import Launcher
 from simulator.planning import Plan
+from simulator.rare_event import RareEvent
 from simulator.spec import Account, DrawdownKind, MaxDrawdown, Rules, Settings, Spec
+from simulator.tally import Outcome
 from simulator.trades import Trade, Trades
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -51,6 +54,12 @@ def sample(trader: str, rules: str = "assessment-50k-eod") -> Spec:
 def sample_plan(spec: Spec, settings: Settings, trades: int | None = None) -> Plan:
     """The plan of a sample, of its first so many trades."""
     return engine.plan(replace(spec, trades=spec.trades[:trades], settings=settings), NO_DIGEST)
+
+
+def by_importance(plan: Plan, outcomes: Iterable[Outcome]) -> tuple[RareEvent, ...]:
+    """Breaches by importance sampling."""
+    with Launcher(1) as launcher:
+        return rare.estimate(plan, outcomes, launcher)
 
 
 def simulated(plan: Plan) -> SimulationResult:

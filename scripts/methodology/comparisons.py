@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from scripts.methodology.accounts import plan_of, sample, sample_plan, simulated, walls
+from scripts.methodology.accounts import by_importance, plan_of, sample, sample_plan, simulated, walls
 from scripts.methodology.oracles import coin
-from simulator import conditions, engine, estimate, rare
+from simulator import conditions, engine, estimate
 from simulator.spec import DailyLoss, DrawdownKind, Model, Scenario, Settings, Stress
 from simulator.tally import Outcome
 
@@ -36,7 +36,7 @@ def rare_events() -> list[dict[str, Any]]:
         settings = Settings(paths=PLAIN_PATHS, horizon_days=days, model=Model.IID, trades_per_day=1, seed=51)
         plan = plan_of(coin(11, 9), walls(room), settings)
         plain = engine.simulate(plan, threads=1).outcomes[Outcome.BREACHED_MAX_DRAWDOWN]
-        [event] = rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+        [event] = by_importance(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
         interval, weighted = estimate.probability(plain, PLAIN_PATHS), event.estimate
         found.append(
             {
@@ -64,7 +64,7 @@ def rare_daily() -> dict[str, Any]:
     truth, rows = estimate.probability(seen, plain.paths), []
     for seed in (1, 2, 3):
         plan = plan_of(heavy_tailed(), rules, replace(settings, paths=1, seed=seed))
-        for event in rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS]):
+        for event in by_importance(plan, [Outcome.BREACHED_DAILY_LOSS]):
             found = event.estimate
             rows.append({"weighted": [found.value, found.ci_low, found.ci_high], "error": event.relative_error})
     return {"plain": [truth.value, truth.ci_low, truth.ci_high], "rows": rows}
@@ -77,7 +77,7 @@ def rare_scatter() -> dict[str, Any]:
     for seed in range(SEEDS):
         settings = Settings(paths=1, horizon_days=120, trades_per_day=1, seed=seed)
         plan = plan_of(pnls, walls(4_500, kind=DrawdownKind.TRAILING_END_OF_DAY), settings)
-        [event] = rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+        [event] = by_importance(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
         figures.append(event.probability)
         errors.append(event.relative_error)
     logs = np.log(figures)

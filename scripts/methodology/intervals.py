@@ -13,6 +13,7 @@ from montecarlo.v1.result_pb2 import Estimate, SimulationResult
 from scripts.methodology.accounts import sample, sample_plan
 from simulator import precision, result, sections
 from simulator.estimate import probability
+from simulator.launching import Launcher
 from simulator.planning import BLOCK_PATHS, Plan
 from simulator.sections import Section
 from simulator.spec import PrecisionTarget, Scenario, Settings, Stress
@@ -71,7 +72,8 @@ def in_blocks(blocks: int, paths: int, seed: int) -> Plan:
 
 def built(plan: Plan, first: int = 0, blocks: int | None = None) -> SimulationResult:
     """The result of these blocks, of all of them if none are named."""
-    return result.build(plan, sections.run(plan, Section.PATHS, first, blocks or plan.blocks, threads=1), 0.0)
+    with Launcher(1) as launcher:
+        return result.build(plan, sections.run(plan, Section.PATHS, first, blocks or plan.blocks, launcher), 0.0)
 
 
 def stopping() -> list[dict[str, Any]]:

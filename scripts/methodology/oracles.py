@@ -10,8 +10,8 @@ from typing import Any, Final
 import numpy as np
 
 from montecarlo.v1.result_pb2 import Estimate
-from scripts.methodology.accounts import START, plan_of, simulated, walls
-from simulator import engine, estimate, rare
+from scripts.methodology.accounts import START, by_importance, plan_of, simulated, walls
+from simulator import engine, estimate
 from simulator.block_length import CIRCULAR_VARIANCE, STATIONARY_VARIANCE, optimal_length
 from simulator.shortfall import expected_shortfall
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
@@ -146,7 +146,7 @@ def rare_ruin() -> Iterator[Row]:
     """p = .55 from 50 and from 100: (9/11)^z."""
     for room in (50, 100):
         settings = Settings(paths=1, horizon_days=3_000, model=Model.IID, trades_per_day=1, seed=20_261_123)
-        [event] = rare.estimate(plan_of(coin(11, 9), walls(room), settings), [Outcome.BREACHED_MAX_DRAWDOWN])
+        [event] = by_importance(plan_of(coin(11, 9), walls(room), settings), [Outcome.BREACHED_MAX_DRAWDOWN])
         yield row(f"ruin, p = .55, from {room}", (9 / 11) ** room, event.probability, event.std_error)
 
 

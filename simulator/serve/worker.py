@@ -18,6 +18,7 @@ from simulator import many, sections
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
+from simulator.launching import Launcher
 from simulator.sections import Section
 from simulator.serve import telemetry
 from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
@@ -38,6 +39,7 @@ class Worker:
         from simulator.serve import warmup  # noqa: PLC0415 — it imports jax, which reads what confine() has set
 
         self._threads = settings.worker_cpus
+        self._launcher = Launcher(self._threads)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._paced = (("", Section.PATHS), self._threads)
         self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
@@ -99,7 +101,7 @@ class Worker:
         piece = self._paced[1] if self._paced[0] == at else self._threads
         while done < task.count and (not done or elapsed < task.budget_s) and not stop.is_set():
             units = min(piece, task.count - done)
-            total += sections.run(plan, task.section, task.first + done, units, threads=self._threads)
+            total += sections.run(plan, task.section, task.first + done, units, self._launcher)
             done += units
             before, elapsed = elapsed, time.monotonic() - started
             if units == piece:

@@ -6,15 +6,18 @@ A figure that is tested here must lie within 4.5 standard errors of the truth: a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import sqrt
 
 from montecarlo.v1.result_pb2 import Estimate, SimulationResult
-from simulator import engine, result
+from simulator import engine, rare, result
 from simulator.histogram import Histogram
+from simulator.launching import Launcher
+from simulator.planning import Plan
+from simulator.rare_event import RareEvent
 from simulator.spec import Account, Model, Rules, Settings
-from simulator.tally import Tally
+from simulator.tally import Outcome, Tally
 from tests.unit.simulator.samples import plan_of
 
 ALLOWED_ERRORS = 4.5
@@ -47,6 +50,12 @@ def simulated(
     plan = plan_of(settings, days=history, rules=rules, account=account)
     tally = engine.simulate(plan)
     return result.build(plan, tally, 0.0), tally
+
+
+def rare_events(plan: Plan, outcomes: Iterable[Outcome], *, threads: int = 1) -> tuple[RareEvent, ...]:
+    """`rare.estimate` on so many threads."""
+    with Launcher(threads) as launcher:
+        return rare.estimate(plan, outcomes, launcher)
 
 
 def assert_probability(found: Estimate, truth: float, paths: int, bias: float = 0.0) -> None:

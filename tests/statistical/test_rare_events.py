@@ -18,7 +18,7 @@ from simulator.rare_event import RareEvent
 from simulator.spec import DailyAction, DailyAnchor, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome, Tally
 from simulator.tilting import Weighting
-from tests.statistical.simulation import ALLOWED_ERRORS, FRESH, ONE_A_DAY, START, walk
+from tests.statistical.simulation import ALLOWED_ERRORS, FRESH, ONE_A_DAY, START, rare_events, walk
 from tests.unit.simulator.samples import plan_of
 
 ALLOWED_RELATIVE_ERROR = 0.05
@@ -38,7 +38,7 @@ def plan_for(
 @pytest.mark.parametrize(("allowance", "truth"), [(50, 4.39026984e-5), (100, 1.92744693e-9)])
 def test_ruin_of_a_favourable_walk(allowance: int, truth: float) -> None:
     """Up with 0.55: ruin from z has probability (q/p)^z (Feller I, XIV), all but nothing of it in 3,000 steps."""
-    [event] = rare.estimate(plan_for(walk(11, 9), allowance, days=3000, paths=1), [Outcome.BREACHED_MAX_DRAWDOWN])
+    [event] = rare_events(plan_for(walk(11, 9), allowance, days=3000, paths=1), [Outcome.BREACHED_MAX_DRAWDOWN])
     assert event.relative_error < ALLOWED_RELATIVE_ERROR
     assert event.probability == pytest.approx(truth, rel=ALLOWED_ERRORS * event.relative_error + 1e-6)
     assert event.estimate.ci_low <= event.probability <= event.estimate.ci_high
@@ -59,7 +59,7 @@ def test_the_same_as_many_plain_paths(kind: DrawdownKind, model: Model) -> None:
     settings = Settings(model=model, rare_events=False)
     plan = plan_for(heavy_tailed(), 5500, days=126, paths=400_000, kind=kind, settings=settings)
     plain = engine.simulate(plan).outcomes[Outcome.BREACHED_MAX_DRAWDOWN] / plan.paths
-    [event] = rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    [event] = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
     error = np.hypot(event.std_error, np.sqrt(plain / plan.paths))
     assert event.relative_error < ALLOWED_RELATIVE_ERROR
     assert abs(event.probability - plain) < ALLOWED_ERRORS * error, (event, plain)
@@ -99,7 +99,7 @@ def test_a_rare_daily_loss_has_a_tilt_of_its_own(allowance: int) -> None:
     """However far the other floor is; about 2.4e-4."""
     plan = daily_plan(2_500, allowance)
     plain = engine.simulate(plan).outcomes[Outcome.BREACHED_DAILY_LOSS] / plan.paths
-    [event] = rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS])
+    [event] = rare_events(plan, [Outcome.BREACHED_DAILY_LOSS])
     error = np.hypot(event.std_error, np.sqrt(plain / plan.paths))
     assert event.relative_error < ALLOWED_RELATIVE_ERROR
     assert abs(event.probability - plain) < ALLOWED_ERRORS * error, (event, plain)
@@ -110,7 +110,7 @@ def test_the_errors_are_those_of_repeated_runs() -> None:
     found = []
     for seed in range(16):
         plan = daily_plan(3_500, 40_000, seed=seed, paths=1)
-        found += rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS])
+        found += rare_events(plan, [Outcome.BREACHED_DAILY_LOSS])
     assert len(found) == 16
     mean = np.mean([each.probability for each in found])
     squares = sum(((each.probability - mean) / each.std_error) ** 2 for each in found)
@@ -121,7 +121,7 @@ def test_the_errors_are_those_of_repeated_runs() -> None:
 @pytest.mark.parametrize("threads", [4, 7])
 def test_threads_change_no_figure(threads: int) -> None:
     plan = daily_plan(3_500, 40_000, paths=1)
-    one, more = (rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS], threads=each) for each in (1, threads))
+    one, more = (rare_events(plan, [Outcome.BREACHED_DAILY_LOSS], threads=each) for each in (1, threads))
     assert one == more
     assert one[0].paths % (threads * rare.BLOCK_PATHS), "it ends in the middle of what runs at once"
 
@@ -185,5 +185,5 @@ def test_and_only_there(spoiled: str) -> None:
 
 def test_what_is_found_survives_its_serial_form() -> None:
     plan = plan_for(walk(11, 9), 50, days=200, paths=1)
-    events = rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    events = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
     assert rare_event.from_bytes(rare_event.to_bytes(events)) == events

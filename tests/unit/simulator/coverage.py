@@ -13,6 +13,7 @@ from typing import Protocol
 
 from montecarlo.v1.result_pb2 import SimulationResult
 from simulator import engine, result, sections
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.sections import Section
 from simulator.spec import Spec
@@ -80,4 +81,5 @@ def simulated(spec: Spec, block_paths: int) -> SimulationResult:
 
 def built(plan: Plan) -> SimulationResult:
     """The result of the paths of a plan, in one thread."""
-    return result.build(plan, sections.run(plan, Section.PATHS, 0, plan.blocks, threads=1), 0.0)
+    with Launcher(1) as launcher:
+        return result.build(plan, sections.run(plan, Section.PATHS, 0, plan.blocks, launcher), 0.0)

@@ -10,6 +10,7 @@ from simulator.block_length import automatic_block_length
 from simulator.errors import InvalidInput
 from simulator.estimation_risk import LEFT_OUT, Histories, interval
 from simulator.fit import HEAVIEST
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.sections import Section
 from simulator.spec import EstimationRisk, Model, Rules, Settings, Stress
@@ -205,10 +206,15 @@ def test_a_history_whose_t_has_no_finite_variance_stays_with_the_fit_at_the_boun
     assert not any(left_out(plan))
 
 
+def histories_of(plan: Plan, first: int, count: int, *, threads: int) -> Histories:
+    with Launcher(threads) as launcher:
+        return sections.run(plan, Section.HISTORIES, first, count, launcher).histories
+
+
 def test_what_is_left_out_has_no_paths_and_does_not_depend_on_chunks() -> None:
     plan = plan_of(Settings(seed=3, stress=Stress(worst_day=True), estimation_risk=RISK), days=ONE_LOSER)
-    whole = sections.run(plan, Section.HISTORIES, 0, 40, threads=1).histories
-    parts = [sections.run(plan, Section.HISTORIES, first, 8, threads=3).histories for first in (32, 0, 16, 8, 24)]
+    whole = histories_of(plan, 0, 40, threads=1)
+    parts = [histories_of(plan, first, 8, threads=3) for first in (32, 0, 16, 8, 24)]
     merged = parts[0] | parts[1] | parts[2] | parts[3] | parts[4]
 
     assert [whole.ends[number] == LEFT_OUT for number in range(40)] == left_out(plan)
@@ -225,7 +231,7 @@ def test_a_history_with_a_balance_beyond_what_is_computed_is_left_out_and_the_jo
         seed=3, model=Model.IID, horizon_days=61, estimation_risk=EstimationRisk(histories=100, paths=256)
     )
     plan = plan_of(settings, days=days, rules=Rules(starting_balance_minor=100))
-    found = sections.run(plan, Section.HISTORIES, 0, 100).histories
+    found = histories_of(plan, 0, 100, threads=2)
     all_won = [int(each.history.pnl_minor.min()) > 0 for each in outer_bootstrap.plans(plan, 0, 100)]
     all_lost = [int(each.history.pnl_minor.max()) < 0 for each in outer_bootstrap.plans(plan, 0, 100)]
     assert [found.ends[number] == LEFT_OUT for number in range(100)] == list(map(max, all_won, all_lost))

@@ -12,11 +12,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator import rare
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
 from tests.statistical.closed_forms import ruin_within
-from tests.statistical.simulation import FRESH, START
+from tests.statistical.simulation import FRESH, START, rare_events
 from tests.unit.simulator.coverage import assert_nominal, holds
 from tests.unit.simulator.samples import plan_of
 
@@ -37,7 +36,7 @@ def held(history: Sequence[int], rules: Rules, settings: Settings, outcome: Outc
         plan = plan_of(
             replace(settings, seed=seed, paths=1), days=[[each] for each in history], rules=rules, account=FRESH
         )
-        [event] = rare.estimate(plan, [outcome])
+        [event] = rare_events(plan, [outcome])
         hits += holds(event.estimate, truth)
     return hits / SEEDS
 
