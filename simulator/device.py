@@ -64,7 +64,7 @@ class Device:
         )
         tables, levels = loading.tables(plan), loading_rules.levels(plan)
         self.usual = Prepared(shape, tables, levels, None)
-        self._shown = min(plan.fan_paths, plan.block_paths)
+        self._shown, self._rows = min(plan.fan_paths, plan.block_paths), plan.fan_days
         if self._shown:
             fan = loading.fan(plan.shown_days, plan.horizon_days)
             self._of_fan = Prepared(replace(shape, lanes=self._shown, tile=self._shown), tables, levels, fan)
@@ -95,7 +95,7 @@ class Device:
         ended, bins, paths = running
         if bool(ended.overflow):
             raise AmountsTooLarge
-        rows = self._plan.fan_days
+        rows = self._rows
         return Finished(
             outcome=np.asarray(ended.outcome)[:paths],
             final_pnl=np.asarray(ended.final_pnl)[:paths],
