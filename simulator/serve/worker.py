@@ -1,4 +1,4 @@
-"""The worker deployment: one chunk at a time, on its own share of the cores, ready to stop four times a second."""
+"""The worker deployment: one chunk at a time, on its own share of the cores, ready to stop twice a second."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from simulator.serve import telemetry
 from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
 from simulator.serve.settings import Settings
 
-PIECE_S: Final = 0.25
+PIECE_S: Final = 0.5
 """How long the engine runs before the worker looks up again."""
 
 KEPT_PLANS: Final = 8
