@@ -31,6 +31,8 @@ from tests.reference.stress import stressed
 from tests.unit.simulator.random_specs import PATHS, specs, trades_of
 from tests.unit.simulator.rule_shapes import FITTED, Shape, shapes
 
+pytestmark = pytest.mark.reference
+
 EXAMPLES = settings(
     deadline=None,
     derandomize=True,
