@@ -95,14 +95,15 @@ class Device:
         ended, bins, paths = running
         if bool(ended.overflow):
             raise AmountsTooLarge
-        rows = self._rows
         return Finished(
             outcome=np.asarray(ended.outcome)[:paths],
             final_pnl=np.asarray(ended.final_pnl)[:paths],
             max_drawdown=np.asarray(ended.max_drawdown)[:paths],
             days=np.asarray(ended.day)[:paths],
             trades=np.asarray(ended.trades)[:paths],
-            fan=np.zeros((rows, 0), np.int32) if ended.fan is None else np.asarray(ended.fan)[:rows, :paths],
+            fan=np.zeros((self._rows, 0), np.int32)
+            if ended.fan is None
+            else np.asarray(ended.fan)[: self._rows, :paths],
             skipped=_first(ended.skipped, paths),
             payout=_first(ended.paid, paths),
             payouts=_first(ended.payouts, paths),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from simulator import compiled, kernel
+from simulator.device import Device, Running, Stretch
 
 
 @pytest.fixture
@@ -20,3 +21,16 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(kernel, "_start", noted)
     return seen
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[Stretch]:
+    """What any device has been told to run, in order."""
+    run, told = Device.run, list[Stretch]()
+
+    def noted(device: Device, stretch: Stretch) -> Running:
+        told.append(stretch)
+        return run(device, stretch)
+
+    monkeypatch.setattr(Device, "run", noted)
+    return told

@@ -11,7 +11,7 @@ import pytest
 
 from montecarlo.v1 import result_pb2
 from simulator import crew, engine, launching, rare, result, result_uncertainty
-from simulator.device import Device, Running, Stretch
+from simulator.device import Stretch
 from simulator.engine import Plan
 from simulator.errors import AmountsTooLarge
 from simulator.found import Found
@@ -254,22 +254,14 @@ def test_a_chunk_has_as_many_units_for_each_thread(threads: int, units_per_s: fl
     assert threads <= size < units_per_s * crew.CHUNK_S + threads + 1
 
 
-def test_nothing_flies_any_more_once_the_answers_are_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, launched = Device.run, []
-
-    def noted(device: Device, stretch: Stretch) -> Running:
-        launched.append(stretch)
-        return run(device, stretch)
-
-    monkeypatch.setattr(Device, "run", noted)
+def test_nothing_flies_any_more_once_the_answers_are_closed(launched: list[Stretch]) -> None:
     plan = small_blocks(Settings(paths=BLOCK, seed=7))
     before = threading.active_count()
     what = crew.Work(count=100, plan=lambda _: plan, make=lambda *_: None)
     answers = crew.work(what, threads=2)
     assert next(answers).index == 0
     answers.close()  # type: ignore[attr-defined]  # a generator
-    held = len(launched)
-    assert held <= 2 * launching.AHEAD + 2
+    assert len(launched) <= 2 * launching.AHEAD + 2
     assert threading.active_count() == before
 
 

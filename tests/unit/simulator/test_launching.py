@@ -95,20 +95,14 @@ def test_what_waits_when_the_launcher_is_closed_is_never_launched(monkeypatch: p
 
 
 def test_a_thread_that_waits_for_the_device_launches_nothing_once_the_launcher_is_closed(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, launched: list[Stretch]
 ) -> None:
     waits, go_on = threading.Event(), threading.Event()
-    run, launched = Device.run, []
-
-    def noted(device: Device, stretch: Stretch) -> Running:
-        launched.append(stretch)
-        return run(device, stretch)
 
     def wait(_: Running) -> None:
         waits.set()
         go_on.wait(10)
 
-    monkeypatch.setattr(Device, "run", noted)
     monkeypatch.setattr(Running, "wait", wait)
     with Launcher(1) as launcher:
         flight = launcher.launch(load(small_blocks(20)), range(1, 20))
@@ -119,14 +113,7 @@ def test_a_thread_that_waits_for_the_device_launches_nothing_once_the_launcher_i
         flight.land()
 
 
-def test_who_wants_no_more_has_no_more_launched(monkeypatch: pytest.MonkeyPatch) -> None:
-    run, launched = Device.run, []
-
-    def noted(device: Device, stretch: Stretch) -> Running:
-        launched.append(stretch)
-        return run(device, stretch)
-
-    monkeypatch.setattr(Device, "run", noted)
+def test_who_wants_no_more_has_no_more_launched(monkeypatch: pytest.MonkeyPatch, launched: list[Stretch]) -> None:
     monkeypatch.setattr(launching, "AHEAD", 1_000)
     device = load(small_blocks(1_200))
     with Launcher(1) as launcher:
