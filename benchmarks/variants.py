@@ -18,9 +18,9 @@ from montecarlo.v1.result_pb2 import SimulationResult
 from simulator import engine, result, rng
 from simulator.compiled import run_packed, where
 from simulator.device import Device
-from simulator.kernel import Shape
 from simulator.packing import Layout, Packed
 from simulator.planning import Plan
+from simulator.shape import Shape
 from simulator.tally import Tally
 
 PATHS = 200_000

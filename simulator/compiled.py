@@ -1,39 +1,51 @@
-"""The compiled kernel: one for each shape, traced once in a process, and kept in a folder for the processes to come.
+"""The compiled kernel: one for each shape, compiled once in a process, and kept in a folder for the processes to come.
 
-jax can keep compilations too, but finds them only once it has traced and lowered the program again, which takes longer
-than a small simulation. Here the name of a file says what a kernel is made of: the shapes, the versions, and the source
-of this package. So it is for CPUs; on other devices, where that is not known to work, jax keeps them in its own way.
+jax can keep compilations too, but finds them only once it has been imported, and has traced and lowered the program
+again, which takes longer than a small simulation. Here the name of a file says what a kernel is made of: the shapes,
+the versions, and the source of this package; and a kernel that is found is run without jax. So it is for CPUs; on other
+devices jax does all this in its own way.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import pickle
 import threading
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
-from jax.experimental import serialize_executable
 
-from simulator import compile_cache, packing
-from simulator.bins import Bins
-from simulator.ended import Ended
-from simulator.fan import Fan
-from simulator.host import handed
-from simulator.kernel import Job, Shape, run_block
-from simulator.models import Tables
-from simulator.packing import Layout, Packed
-from simulator.standing import Levels
+from simulator import compile_cache, native, packing, xla
+from simulator.ended import Bins, Ended
+from simulator.levels import Levels
+from simulator.native import Code
+from simulator.packing import Packed
+from simulator.shape import Shape
+from simulator.tables import Fan, Tables
 
-Kernel = Callable[[Packed, jax.Array], tuple[Ended, Bins]]
+if TYPE_CHECKING:
+    from simulator.kernel.compiling import Compiled
+
+_log: Final = logging.getLogger(__name__)
+
+
+class Kernel(Protocol):
+    """What runs the paths of one shape."""
+
+    def held(self, constants: Packed) -> Any:
+        """These, as `run` takes them."""
+
+    def run(self, constants: Any, paths: npt.NDArray[np.uint32]) -> tuple[Ended, Bins]:
+        """`run_block` of the paths of `where`."""
+
+
 _known: Final[dict[object, Kernel]] = {}
 _locks: Final[dict[object, threading.Lock]] = {}
 _guard: Final = threading.Lock()
@@ -46,41 +58,35 @@ class Prepared:
         """Nothing is compiled yet."""
         self.shape = shape
         self.layout, self.constants = packing.packed((tables, levels, fan))
-        self._kernel: Kernel | None = None
+        self._ready: tuple[Kernel, Any] | None = None
 
     def run(self, key: npt.NDArray[np.uint32], first: int, count: int) -> tuple[Ended, Bins]:
         """`run_block` for so many paths from `first` on; the lower 32 bits of their indices do not wrap."""
-        paths = where(key, first, count)
-        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            kernel = self._kernel = self._kernel or _found(self, paths)
-            return kernel(self.constants, paths)
+        if self._ready is None:
+            kernel = _found(self)
+            self._ready = kernel, kernel.held(self.constants)
+        kernel, constants = self._ready
+        return kernel.run(constants, where(key, first, count))
 
 
-def where(key: npt.NDArray[np.uint32], first: int, count: int) -> jax.Array:
-    """Which paths, as `run_packed` takes it."""
-    return handed(np.array([*key, first & 0xFFFFFFFF, count], np.uint32))
+def where(key: Sequence[int] | npt.NDArray[np.uint32], first: int, count: int) -> npt.NDArray[np.uint32]:
+    """Which paths: uint32[4], the two words of the key, the first path, and how many."""
+    return np.array([*key, first & 0xFFFFFFFF, count], np.uint32)
 
 
-@partial(jax.jit, static_argnums=(0, 1))
-def run_packed(shape: Shape, layout: Layout, constants: Packed, paths: jax.Array) -> tuple[Ended, Bins]:
-    """`run_block` of packed arguments. paths: uint32[4], the two words of the key, the first path, and how many."""
-    tables, levels, fan = packing.unpacked(layout, constants)
-    job = Job(
-        tables=tables, levels=levels, fan=fan, key=paths[:2], first_path=paths[2], paths=paths[3].astype(jnp.int32)
-    )
-    return run_block(shape, job)
+NO_PATHS: Final = where((0, 0), 0, 0)
 
 
-def _found(prepared: Prepared, paths: jax.Array) -> Kernel:
+def _found(prepared: Prepared) -> Kernel:
     """The kernel, compiled by one thread while the others that need it wait."""
-    arrays = tuple((leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(prepared.constants))
+    arrays = tuple((array.shape, array.dtype) for part in prepared.constants for array in part)
     key = (prepared.shape, prepared.layout, arrays)
     with _guard:
         lock = _locks.setdefault(key, threading.Lock())
     with lock:
         kernel = _known.get(key)
         if kernel is None:
-            kernel = _known[key] = _made(prepared, paths, key)
+            kernel = _known[key] = _made(prepared, key)
     return kernel
 
 
@@ -91,58 +97,76 @@ def count() -> int:
 
 def forget() -> None:
     """Nothing is compiled any more in this process, but for plans that are loaded already."""
+    from simulator.kernel import compiling  # noqa: PLC0415 — it imports jax
+
     _known.clear()
-    cast("Any", run_packed).clear_cache()
+    compiling.forget()
 
 
-def _made(prepared: Prepared, paths: jax.Array, key: object) -> Kernel:
-    file, taken = _file(key), (prepared.constants, paths)
-    kernel = None if file is None else _read(file, taken)
-    if kernel is None:
-        kernel = cast("Any", run_packed).lower(prepared.shape, prepared.layout, *taken).compile()
-        if file is not None:
-            _keep(file, kernel)
+def _made(prepared: Prepared, key: object) -> Kernel:
+    if xla.backend() != xla.CPU:
+        return _by_jax(prepared)
+    folder = compile_cache.kept_in()
+    file = None if folder is None else folder / _name(key)
+    kernel = None if file is None else _read(file, prepared.constants)
+    return kernel or _compiled(prepared, file)
+
+
+def _compiled(prepared: Prepared, file: Path | None) -> Kernel:
+    by_jax = _by_jax(prepared)
+    try:
+        code = by_jax.code()
+        kernel = _tried(code, prepared.constants)
+    except Exception as why:  # noqa: BLE001 — whatever it is, jax runs the kernel all the same
+        _log.warning("A kernel is not kept, and jax is imported to run it: %s", why)
+        return by_jax
+    if file is not None:
+        _keep(file, code)
     return kernel
 
 
-def _file(key: object) -> Path | None:
-    """Where this kernel is kept; None where it is not kept, or in jax's own way."""
-    folder, config = compile_cache.kept_in(), cast("Any", jax.config)
-    if folder is None or config.jax_compilation_cache_dir:
-        # What jax has read from a folder of its own cannot be written again: its functions are missing then.
-        return None
-    if jax.default_backend() != "cpu":
-        config.update("jax_compilation_cache_dir", str(folder))
-        config.update("jax_persistent_cache_min_compile_time_secs", 0)
-        return None
-    name = hashlib.sha256(f"{_program()} {key}".encode()).hexdigest()
-    return folder / f"kernel-{name[:32]}"
+def _by_jax(prepared: Prepared) -> Compiled:
+    from simulator.kernel.compiling import Compiled  # noqa: PLC0415 — it imports jax
+
+    return Compiled(prepared.shape, prepared.layout, prepared.constants, NO_PATHS)
+
+
+def _name(key: object) -> str:
+    return f"kernel-{hashlib.sha256(f'{_program()} {key}'.encode()).hexdigest()[:32]}"
 
 
 @cache
 def _program() -> str:
     """What the compiled code follows from, but for the shapes."""
-    sources = sorted(Path(__file__).parent.glob("*.py"))
+    here = Path(__file__).parent
+    sources = sorted([*here.glob("*.py"), *here.glob("kernel/*.py")])
     digest = hashlib.sha256(b"\0".join(source.read_bytes() for source in sources)).hexdigest()
-    return f"{version('jax')} {version('jaxlib')} {os.environ.get('XLA_FLAGS', '')} {digest}"
+    xla.prepare()
+    return f"{version('jax')} {version('jaxlib')} {os.environ['XLA_FLAGS']} {digest}"
 
 
-def _read(file: Path, taken: tuple[Packed, jax.Array]) -> Kernel | None:
+def _read(file: Path, constants: Packed) -> Kernel | None:
     """The kernel in this file; None if there is none, or none that this process can use."""
     try:
-        code, places = pickle.loads(file.read_bytes())  # noqa: S301 — our own file, as trusted as the code beside it
-        structures = jax.tree.structure((taken, {})), jax.tree.structure(places)
-        kernel: Kernel = serialize_executable.deserialize_and_load(code, *structures)
+        code = pickle.loads(file.read_bytes())  # noqa: S301 — our own file, as trusted as the code beside it
+        return _tried(code, constants)
     except Exception:  # noqa: BLE001 — whatever is wrong with a file that can be made again
         return None
+
+
+def _tried(code: Code, constants: Packed) -> Kernel:
+    """The kernel, after it has run without paths. Raises: whatever jaxlib raises that cannot run it."""
+    kernel = native.Kernel(code)
+    for result in (each for part in kernel.run(kernel.held(constants), NO_PATHS) for each in part if each is not None):
+        if np.asarray(result).dtype.kind not in "biuf":
+            raise TypeError(f"a result of jaxlib's is not an array of numbers: {type(result)}")
     return kernel
 
 
-def _keep(file: Path, kernel: Any) -> None:
-    code, _, given = serialize_executable.serialize(kernel)
+def _keep(file: Path, code: Code) -> None:
     whole = file.with_suffix(f".{os.getpid()}")
     try:
-        whole.write_bytes(pickle.dumps((code, jax.tree.unflatten(given, range(given.num_leaves)))))
+        whole.write_bytes(pickle.dumps(code))
         whole.replace(file)
     except OSError:
         whole.unlink(missing_ok=True)  # a full disk costs later processes a compilation, and this one nothing

@@ -16,9 +16,10 @@ from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from simulator import engine, sections
+from simulator.device import Device
 from simulator.errors import InvalidInput
 from simulator.found import Found
-from simulator.launching import Flight, Launcher, load
+from simulator.launching import Flight, Launcher
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.planning import Plan
 from simulator.sections import Section
@@ -224,7 +225,7 @@ class _Crew(Generic[Made]):
         if chunk is None:
             self._shared[index] = account
             return
-        flight = self._launcher.launch(load(plan), range(chunk.first, chunk.end))
+        flight = self._launcher.launch(Device(plan), range(chunk.first, chunk.end))
         self._flying.append(_InTheAir(index=index, account=account, chunk=chunk, flight=flight, launched=begun))
 
     def _land(self) -> None:

@@ -7,17 +7,15 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-import jax
 import numpy as np
 import numpy.typing as npt
 
-from simulator import loading, loading_rules, rng
-from simulator.bins import Bins
+from simulator import loading, loading_rules, rng, xla
 from simulator.compiled import Prepared
-from simulator.ended import Ended
+from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge
-from simulator.kernel import Shape
 from simulator.planning import Plan
+from simulator.shape import Shape
 from simulator.tally import Finished
 
 TILE: Final = 256
@@ -53,7 +51,7 @@ class Device:
     def __init__(self, plan: Plan) -> None:
         """Pads and converts the plan's numbers; nothing is compiled yet."""
         self._plan = plan
-        lanes, tile = lanes_and_tile(plan.block_paths, jax.default_backend())
+        lanes, tile = lanes_and_tile(plan.block_paths, xla.backend())
         self._lanes = lanes
         shape = Shape(
             features=loading_rules.features(plan),
@@ -93,7 +91,7 @@ class Device:
     def brought(self, running: Running) -> Finished:
         """The paths on the host, once they have ended. Raises: AmountsTooLarge."""
         ended, bins, paths = running
-        if bool(ended.overflow):
+        if np.asarray(ended.overflow).any():
             raise AmountsTooLarge
         return Finished(
             outcome=np.asarray(ended.outcome)[:paths],
@@ -123,7 +121,7 @@ def _key(seed: int, path_high: int) -> npt.NDArray[np.uint32]:
 
 def lanes_and_tile(block_paths: int, backend: str) -> tuple[int, int]:
     """How many paths run together, and how many of them a step is taken of at a time."""
-    if backend != "cpu":
+    if backend != xla.CPU:
         lanes = BLOCKS_ON_A_GPU * block_paths
         return lanes, lanes // TILES_ON_A_GPU
     return block_paths, block_paths if block_paths % TILE else TILE
@@ -139,5 +137,5 @@ def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:
         first = stop
 
 
-def _first(values: jax.Array | None, paths: int) -> npt.NDArray[np.int32] | None:
+def _first(values: npt.ArrayLike | None, paths: int) -> npt.NDArray[np.int32] | None:
     return None if values is None else np.asarray(values)[:paths]

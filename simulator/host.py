@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
-import jax
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import jax
 
 
 def handed(values: npt.NDArray[np.generic] | np.generic) -> jax.Array:

@@ -15,13 +15,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import Final, TypeVar
 
+from simulator.device import Device, Running, Stretch
 from simulator.planning import Plan
 from simulator.tally import Finished
-
-if TYPE_CHECKING:
-    from simulator.device import Device, Running, Stretch
 
 Name = TypeVar("Name")
 
@@ -116,14 +114,7 @@ class _Told(threading.local):
         self.running: deque[Running] = deque()
 
 
-def load(plan: Plan) -> Device:
-    """A plan on the device, for as long as the caller has it."""
-    from simulator.device import Device  # noqa: PLC0415 — planning must not pay for importing jax
-
-    return Device(plan)
-
-
 @lru_cache(maxsize=LOADED_PLANS)
 def loaded(plan: Plan) -> Device:
     """A plan on the device that stays there for the blocks to come."""
-    return load(plan)
+    return Device(plan)

@@ -6,23 +6,21 @@ Every number here is exact. A level that lies beyond any balance a path may reac
 from __future__ import annotations
 
 from math import ceil
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import jax
 import numpy as np
 import numpy.typing as npt
 
-from simulator import rare, tilting
-from simulator.curve import Curve
-from simulator.fan import Fan
+from simulator import tilted, tilting
 from simulator.host import handed
-from simulator.models import Tables
-from simulator.odds import Tilt
-from simulator.overlays import Losers, Step, WorstDay
 from simulator.planning import Plan
 from simulator.quantiles import Quantiles
 from simulator.source import trails_open_equity
 from simulator.spec import REACH, Scaling
+from simulator.tables import Curve, Fan, Losers, Step, Tables, Tilt, WorstDay
+
+if TYPE_CHECKING:
+    import jax
 
 SMALLEST_BUCKET: Final = 64
 TWO_32: Final = 1 << 32
@@ -70,7 +68,7 @@ def tables(plan: Plan) -> Tables:
 
 
 def _tilt(plan: Plan, size: int) -> Tilt | None:
-    found = None if plan.weighting is None else rare.scores(plan, by_low=plan.weighting.by_low)
+    found = None if plan.weighting is None else tilted.scores(plan, by_low=plan.weighting.by_low)
     if found is None or plan.weighting is None:
         return None
     table = tilting.alias(found, plan.weighting.strength)
@@ -78,7 +76,7 @@ def _tilt(plan: Plan, size: int) -> Tilt | None:
         cut=_padded(table.cut, size),
         other=_padded(table.other, size),
         ratio=_padded(table.ratio, size),
-        stride=_int32(rare.stride(plan)),
+        stride=_int32(tilted.stride(plan)),
         starts=_int32(plan.weighting.starts),
         at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
         ways=_int32(tilting.WAYS * plan.weighting.starts),

@@ -7,25 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import jax
 import numpy as np
 
 from simulator.host import handed
+from simulator.levels import MILLION, Levels, Opening, PayoutLevels, PhaseLevels, ScalingLevels, Share
 from simulator.planning import Plan
-from simulator.shares import MILLION, Share
+from simulator.shape import Features, Pass, PayoutFeatures
 from simulator.spec import REACH, BreachOperator, DailyAnchor, MinimumDays, Payout, Phase, Rules, Spec
-from simulator.standing import (
-    Features,
-    Levels,
-    Opening,
-    Pass,
-    PayoutFeatures,
-    PayoutLevels,
-    PhaseLevels,
-    ScalingLevels,
-)
+
+if TYPE_CHECKING:
+    import jax
 
 MAX_INT32: Final = 2**31 - 1
 BEYOND: Final = 2 * REACH

@@ -2,54 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-import jax
 import numpy as np
-from jax import lax
+import numpy.typing as npt
 
-from simulator.host import handed
+Structure: TypeAlias = str | tuple[type, tuple["Structure", ...]] | None
+"""Of a leaf: the dtype of a number, or ARRAY. Of a tuple: its type, and of what is in it."""
+ARRAY: Final = ""
 
 
 class Packed(NamedTuple):
     """numbers: those of each dtype as one vector, in the order of the dtypes' names; arrays: as they were."""
 
-    numbers: tuple[jax.Array, ...]
-    arrays: tuple[jax.Array, ...]
+    numbers: tuple[npt.NDArray[Any], ...]
+    arrays: tuple[npt.NDArray[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Where in the tree each comes from. kinds: the dtype of each leaf that is a number, None for an array."""
+    """Where in the tree each comes from."""
 
-    structure: Any
-    kinds: tuple[str | None, ...]
+    structure: Structure
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The dtype of each leaf that is a number, ARRAY for an array."""
+        return tuple(_kinds(self.structure))
 
     @property
     def dtypes(self) -> tuple[str, ...]:
         """Those of numbers, in the order of `Packed`."""
-        return tuple(sorted({kind for kind in self.kinds if kind}))
+        return tuple(sorted({kind for kind in self.kinds if kind != ARRAY}))
 
 
 def packed(tree: Any) -> tuple[Layout, Packed]:
-    """The leaves of a tree, numpy's scalars and arrays."""
-    leaves, structure = jax.tree.flatten(tree)
-    layout = Layout(structure, tuple(None if leaf.ndim else leaf.dtype.name for leaf in leaves))
-    sorts: dict[str | None, list[Any]] = {kind: [] for kind in (None, *layout.dtypes)}
-    for leaf, kind in zip(leaves, layout.kinds, strict=True):
-        sorts[kind].append(leaf)
-    arrays = sorts.pop(None)
-    numbers = tuple(handed(np.fromiter(sorts[dtype], dtype, len(sorts[dtype]))) for dtype in layout.dtypes)
-    return layout, Packed(numbers=numbers, arrays=tuple(arrays))
+    """The leaves of a tree of tuples, numpy's scalars and arrays; None is a tree without leaves."""
+    sorts: dict[str, list[Any]] = {}
+    layout = Layout(_sorted_out(tree, sorts))
+    arrays = tuple(sorts.pop(ARRAY, ()))
+    numbers = tuple(np.fromiter(sorts[dtype], dtype, len(sorts[dtype])) for dtype in sorted(sorts))
+    return layout, Packed(numbers=numbers, arrays=arrays)
 
 
-def unpacked(layout: Layout, packed: Packed) -> Any:
-    """The tree of which this is the packed form, while a function of it is traced."""
-    arrays = iter(packed.arrays)
-    numbers = {
-        dtype: iter([lax.index_in_dim(vector, place, keepdims=False) for place in range(vector.size)])
-        for dtype, vector in zip(layout.dtypes, packed.numbers, strict=True)
-    }
-    leaves = [next(arrays) if kind is None else next(numbers[kind]) for kind in layout.kinds]
-    return jax.tree.unflatten(layout.structure, leaves)
+def _sorted_out(tree: Any, sorts: dict[str, list[Any]]) -> Structure:
+    """The tree's structure; its leaves are appended to those of their kinds."""
+    if tree is None:
+        return None
+    if isinstance(tree, tuple):
+        return type(tree), tuple([_sorted_out(each, sorts) for each in tree])
+    kind = ARRAY if tree.ndim else tree.dtype.name
+    sorts.setdefault(kind, []).append(tree)
+    return kind
+
+
+def _kinds(structure: Structure) -> Iterator[str]:
+    if isinstance(structure, str):
+        yield structure
+    elif structure is not None:
+        for each in structure[1]:
+            yield from _kinds(each)
+
+
+def filled(structure: Structure, leaf: Callable[[str], Any]) -> Any:
+    """The tree of this structure; `leaf` is asked for each leaf in order, and told its kind."""
+    if structure is None:
+        return None
+    if isinstance(structure, str):
+        return leaf(structure)
+    kind, within = structure
+    parts = [filled(each, leaf) for each in within]
+    return tuple(parts) if kind is tuple else kind(*parts)

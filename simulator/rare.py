@@ -22,11 +22,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from simulator import tilting
+from simulator import tilted, tilting
+from simulator.device import Device
 from simulator.estimate import probability
-from simulator.launching import Launcher, load
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
 from simulator.rng import path_key
@@ -83,7 +83,7 @@ class _Weights:
 
     @staticmethod
     def of(plan: Plan, finished: Finished) -> _Weights:
-        weight = weights(plan, finished)
+        weight = tilted.weights(plan, finished)
         of_each = [weight[finished.outcome == end] for end in Outcome]
         return _Weights(
             paths=int(finished.outcome.size),
@@ -146,7 +146,7 @@ def wanted(plan: Plan, tally: Tally) -> tuple[Outcome, ...]:
     """
     settings, stress = plan.spec.settings, plan.spec.settings.stress
     draws_for_itself = stress.fewer_winners or stress.worst_day
-    if not settings.rare_events or draws_for_itself or tally.paths < LEAST_PATHS or scores(plan) is None:
+    if not settings.rare_events or draws_for_itself or tally.paths < LEAST_PATHS or tilted.scores(plan) is None:
         return ()
     return tuple(end for end in possible(plan.spec.rules) if _is_rare(tally.outcomes[end], tally.paths))
 
@@ -166,44 +166,21 @@ def estimate(plan: Plan, outcomes: Iterable[Outcome], launcher: Launcher) -> tup
     return tuple(event for event in found if event is not None)
 
 
-def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
-    """The likelihood ratio of each path of a tilted plan: 1 / ((1 - q) (Σ over the moments) / K + q).
-
-    K moments, each as likely to be the one at which the tilt began; the sum is over the odds, tilted to plain, of the
-    draws from each moment on. A moment that the path did not live to see has odds of 1, as have the paths that are
-    plain, a share q of all.
-    """
-    weighting = plan.weighting
-    if weighting is None or finished.odds is None:
-        raise ValueError("These paths were not tilted: give a plan with a weighting.")
-    steps = finished.trades if finished.skipped is None else finished.trades + finished.skipped
-    passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
-    mean_odds = (finished.odds + (weighting.starts - passed)) / weighting.starts
-    plain = tilting.PLAIN_WAYS / tilting.WAYS
-    return np.asarray(1 / ((1 - plain) * mean_odds + plain), dtype=np.float64)
-
-
-def stride(plan: Plan) -> int:
-    """Trades between two moments at which a tilt may begin."""
-    starts = plan.weighting.starts if plan.weighting else 1
-    return max(1, int(plan.mean_steps / starts))
-
-
 def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | None:
     """One breach; None if no reliable figure was found. Blocks beyond the one that is enough do not count, so a figure
     does not depend on how many are run at once.
     """
-    tried = (_tilted(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
+    tried = (_with(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
     pilots = {
-        weighting: _Weights.of(tilted, flight.land())
-        for (weighting, tilted), flight in launcher.flown((each, load(each[1]), range(1)) for each in tried)
+        weighting: _Weights.of(pilot, flight.land())
+        for (weighting, pilot), flight in launcher.flown((each, Device(each[1]), range(1)) for each in tried)
     }
     best = _best(pilots, outcome)
     if best is None:
         return None
     total = _Weights()
-    _, main = _tilted(plan, best, _MAIN)
-    device = load(main)
+    _, main = _with(plan, best, _MAIN)
+    device = Device(main)
     blocks = ((block, device, range(block, block + 1)) for block in range(MOST_BLOCKS))
     with closing(launcher.flown(blocks)) as flights:
         for _, flight in flights:
@@ -226,7 +203,7 @@ def _best(pilots: Mapping[Weighting, _Weights], outcome: Outcome) -> Weighting |
     return best if best is not None and math.isfinite(variance[best]) else None
 
 
-def _tilted(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, Plan]:
+def _with(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, Plan]:
     return weighting, replace(
         plan,
         weighting=weighting,
@@ -240,7 +217,7 @@ def _tilted(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, 
 
 def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
     """What pilots try: for the floor of a day, the draws of a day, and a moment to begin on each day."""
-    found, low = scores(plan), scores(plan, by_low=True)
+    found, low = tilted.scores(plan), tilted.scores(plan, by_low=True)
     if found is None or low is None:
         return
     daily = outcome is Outcome.BREACHED_DAILY_LOSS
@@ -261,12 +238,6 @@ def _distances(plan: Plan, outcome: Outcome) -> Iterator[float]:
     if outcome is Outcome.BREACHED_DAILY_LOSS and daily is not None:
         share = (daily.anchor_share_ppm or 0) / 1_000_000
         yield max(1.0, daily.limit_minor or share * plan.spec.account.balance_minor)
-
-
-def scores(plan: Plan, *, by_low: bool = False) -> npt.NDArray[np.float64] | None:
-    """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
-    measure = tilting.lows if by_low else tilting.scores
-    return measure(plan.model, plan.source.history, plan.block_length)
 
 
 def possible(rules: Rules) -> Iterator[Outcome]:

@@ -11,10 +11,11 @@ from contextlib import suppress
 from enum import IntEnum
 
 from simulator import engine, estimation_risk, outer_bootstrap, rare, scenarios
+from simulator.device import Device
 from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
-from simulator.launching import Launcher, load
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.scenarios import Paired
 from simulator.tally import Outcome, Tally
@@ -53,7 +54,7 @@ def run(plan: Plan, section: Section, first: int, count: int, launcher: Launcher
 def _histories(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
     ends = dict.fromkeys(range(first, first + count), estimation_risk.LEFT_OUT)
     plans = enumerate(outer_bootstrap.plans(plan, first, count), start=first)
-    kept = ((number, load(each), range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
+    kept = ((number, Device(each), range(1)) for number, each in plans if not outer_bootstrap.is_left_out(each))
     for number, flight in launcher.flown(kept):
         with suppress(AmountsTooLarge):
             ends[number] = estimation_risk.ends(flight.land())
@@ -61,7 +62,7 @@ def _histories(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
 
 
 def _with_scenarios(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
-    cases = [load(case) for case in (plan, *scenarios.plans(plan))]
+    cases = [Device(case) for case in (plan, *scenarios.plans(plan))]
     stretches = engine.in_batches(range(first, min(first + count, plan.blocks)))
     total = Found()
     flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)

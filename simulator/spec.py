@@ -12,7 +12,7 @@ REACH = 2**29
 """A path may move this many minor units from its start and from its peak; sums and differences of two fit int32."""
 
 MAX_INDEX_SPREAD = 2**27
-"""Trades times mean block length: with more, `simulator.models` could no longer draw every trade alike."""
+"""Trades times mean block length: with more, `simulator.kernel.models` could no longer draw every trade alike."""
 
 MAX_TRADES = 1_000_000
 MAX_PATHS = 10**10
@@ -60,7 +60,7 @@ class FloorAfterPayout(Enum):
 
 
 class Model(Enum):
-    """How futures are drawn from the history; `simulator.models` defines each."""
+    """How futures are drawn from the history; `simulator.kernel.models` defines each."""
 
     IID = "iid"
     DAY = "day"

@@ -6,9 +6,9 @@ volatility      P&L x becomes m + v (x - m), m the mean of the history; MAE and 
 losses          P&L below 0 is multiplied by k, and so is every MAE, which is an open loss.
 cost per trade  Is taken off P&L and MAE. MFE stays: the high comes first.
 
-Factors count in millionths. What draws at random comes after: fewer winners, then the worst day (`simulator.overlays`).
-Both go by the amounts as they are here: a winner is a trade above 0, a loser one below, and the worst day is the one
-with the lowest sum.
+Factors count in millionths. What draws at random comes after, in `simulator.kernel.overlays`: fewer winners, then the
+worst day. Both go by the amounts as they are here: a winner is a trade above 0, a loser one below, and the worst day is
+the one with the lowest sum.
 """
 
 from __future__ import annotations

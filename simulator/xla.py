@@ -1,13 +1,19 @@
 """What XLA is told before it starts: how to compile the kernel for CPUs, and how many threads it may use.
 
-XLA reads the environment once, when it first compiles. The kernel prepares it when it is imported; in a process where
-jax has compiled something before, that changes nothing, and costs but speed.
+XLA reads the environment once, when it first compiles or runs. `simulator.kernel` and `simulator.native` prepare it; in
+a process where jax has compiled something before, that changes nothing, and costs but speed.
 """
 
 from __future__ import annotations
 
 import os
+from functools import cache
+from importlib.util import find_spec
 from typing import Final
+
+CPU: Final = "cpu"
+ACCELERATORS: Final = ("jax_plugins", "libtpu")
+"""What is installed where jax may run on another device: it looks for these itself."""
 
 WHOLE_LOOPS: Final = 1 << 22
 """Bytes. A loop that touches fewer is compiled as one function instead of one for each array that a step yields, which
@@ -28,12 +34,24 @@ def flags(given: str) -> str:
 
 
 def prepare() -> None:
-    """Sets the environment.
+    """Sets the environment; what is given wins. Messages that only inform are left out, as jax leaves them out.
 
     What the threads of `simulator.launching` launch runs in XLA's pool: were there fewer threads in it, it would wait.
     """
     os.environ["XLA_FLAGS"] = flags(os.environ.get("XLA_FLAGS", ""))
     os.environ.setdefault("PJRT_NPROC", str(default_threads()))
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+
+
+@cache
+def backend() -> str:
+    """The kind of device that kernels run on, as jax names it; it is asked where it might find another than the CPU."""
+    asked = os.environ.get("JAX_PLATFORMS", "")
+    if asked == CPU or not (asked or any(find_spec(each) for each in ACCELERATORS)):
+        return CPU
+    import jax  # noqa: PLC0415 — it takes longer than a small simulation
+
+    return jax.default_backend()
 
 
 def default_threads() -> int:

@@ -20,7 +20,7 @@ from simulator.errors import InvalidInput
 from simulator.found import Found
 from simulator.launching import Launcher
 from simulator.sections import Section
-from simulator.serve import telemetry
+from simulator.serve import telemetry, warmup
 from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
 from simulator.serve.settings import Settings
 
@@ -36,8 +36,6 @@ class Worker:
     def __init__(self, settings: Settings) -> None:
         """Compiles the usual shapes, so that the first chunk need not, and begins with others."""
         confine(settings)
-        from simulator.serve import warmup  # noqa: PLC0415 — it imports jax, which reads what confine() has set
-
         self._threads = settings.worker_cpus
         self._launcher = Launcher(self._threads)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
@@ -141,7 +139,7 @@ def paced(units: int, took_s: float, threads: int) -> int:
 
 
 def confine(settings: Settings) -> None:
-    """Holds XLA to the worker's share of the host: its thread pools take every core it sees. Before jax is imported.
+    """Holds XLA to the worker's share of the host: its thread pools take every core it sees. Before the first kernel.
 
     NPROC and PJRT_NPROC are what XLA reads for the size of its pools. Pinning would do worse: workers in containers of
     one host number the same cores, and would all pin themselves to the first of them.

@@ -1,8 +1,8 @@
 """The trades each path draws, one at a time, in plain Python integers.
 
-Written from the definitions in the docstrings of `simulator.rng` and `simulator.models`: Threefry-2x32 of 13 rounds
-on the counter (path, pair of steps), keyed by the seed and the upper half of the path's index; the first word of a
-pair serves the even step, the second the odd one. The pairs from 2^31 on serve what draws a second time.
+Written from the definitions in the docstrings of `simulator.rng` and `simulator.kernel.models`: Threefry-2x32 of 13
+rounds on the counter (path, pair of steps), keyed by the seed and the upper half of the path's index; the first word of
+a pair serves the even step, the second the odd one. The pairs from 2^31 on serve what draws a second time.
 """
 
 from __future__ import annotations

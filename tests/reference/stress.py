@@ -1,6 +1,6 @@
 """What is made worse than the history, in whole numbers: first its amounts, then what is drawn from it.
 
-Written from the definitions in the docstrings of `simulator.stress` and `simulator.models`.
+Written from the definitions in the docstrings of `simulator.stress` and `simulator.kernel.models`.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from simulator.models import GOLDEN, multiply_high
+from simulator.kernel.models import GOLDEN, multiply_high
 from tests.statistical.stream import (
     TWO_32,
     Counts,

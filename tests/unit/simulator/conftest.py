@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from simulator import compiled, kernel
+from simulator import compiled
 from simulator.device import Device, Running, Stretch
+from simulator.kernel import block
+from simulator.shape import Shape
 
 
 @pytest.fixture
@@ -13,13 +15,13 @@ def traces(monkeypatch: pytest.MonkeyPatch) -> list[object]:
     """Grows by one whenever the kernel is traced, and so compiled; nothing is compiled yet."""
     compiled.forget()
     seen: list[object] = []
-    start = kernel._start
+    start = block._start
 
-    def noted(shape: kernel.Shape, job: kernel.Job) -> kernel.Loop:
+    def noted(shape: Shape, job: block.Job) -> block.Loop:
         seen.append(shape)
         return start(shape, job)
 
-    monkeypatch.setattr(kernel, "_start", noted)
+    monkeypatch.setattr(block, "_start", noted)
     return seen
 
 

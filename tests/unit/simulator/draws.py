@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 
-from simulator import engine, loading, models, rng
+from simulator import engine, loading, rng
 from simulator.engine import Plan
-from simulator.kernel import SECOND_STREAM, START
+from simulator.kernel import models
+from simulator.kernel.block import SECOND_STREAM, START
 from simulator.spec import (
     Account,
     DailyLoss,

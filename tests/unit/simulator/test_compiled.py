@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import jax
+import numpy as np
 import pytest
 
-from simulator import compile_cache, compiled, engine
-from simulator.spec import Settings
+from simulator import compile_cache, compiled, engine, native, packing
+from simulator.device import Device
+from simulator.spec import Model, Settings
 from tests.unit.simulator.samples import plan_of
 
 
@@ -57,13 +59,19 @@ def test_a_folder_that_cannot_be_written_changes_nothing(folder: Path) -> None:
     assert compile_cache.kept_in() == folder
 
 
-def test_beside_a_folder_of_jax_nothing_is_kept(folder: Path) -> None:
+def test_beside_a_folder_of_jax_nothing_is_kept(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    first = engine.run(small_plan(), 0, 1).to_bytes()
+    [kept] = folder.glob("kernel-*")
+    kept.unlink()
+    compiled.forget()
     config = cast("Any", jax.config)
     config.update("jax_compilation_cache_dir", str(folder / "of-jax"))
     try:
-        assert compiled._file("any kernel") is None
+        assert engine.run(small_plan(), 0, 1).to_bytes() == first
     finally:
         config.update("jax_compilation_cache_dir", None)
+    assert not list(folder.glob("kernel-*"))
+    assert "JAX_COMPILATION_CACHE_DIR" in caplog.text
 
 
 def test_other_source_is_another_kernel(folder: Path, traces: list[object], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,3 +109,84 @@ def test_another_process_finds_it_under_the_same_name(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", code, str(folder.parent)], check=True, timeout=100)
     assert list(folder.glob("kernel-*")) == [kept]
     assert kept.stat().st_mtime_ns == written
+
+
+def test_only_the_kernel_imports_jax() -> None:
+    """Neither do those who plan and keep books pay for it, nor those who run kernels that are kept."""
+    code = (
+        "import importlib, pkgutil, simulator, sys;"
+        "[importlib.import_module(f'simulator.{each.name}')"
+        " for each in pkgutil.iter_modules(simulator.__path__) if not each.ispkg];"
+        "print('simulator.compiled' in sys.modules, 'jax' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False"]
+
+
+IN_ITS_OWN_PROCESS = """
+import hashlib, pathlib, sys
+from simulator import compile_cache, engine, launching
+from simulator.spec import Model, Settings
+from tests.unit.simulator.samples import plan_of
+compile_cache.keep_in(pathlib.Path(sys.argv[1]))
+plan = plan_of(Settings(paths=300, seed=3, model=Model(sys.argv[2])))
+digest = lambda: hashlib.sha256(engine.run(plan, 0, plan.blocks).to_bytes()).hexdigest()
+print(digest(), "jax" in sys.modules)
+import jax, jax.numpy
+jax.jit(lambda x: x + 1)(jax.numpy.arange(3))
+launching.loaded.cache_clear()
+print(digest())
+"""
+
+
+@pytest.mark.parametrize("model", [Model.IID, Model.STUDENT_T])
+def test_a_kept_kernel_runs_without_jax_and_beside_it(folder: Path, model: Model) -> None:
+    """A fitted model takes 64-bit numbers, which jax is slow to believe in: by itself it makes 32-bit ones of them."""
+
+    def lines() -> list[str]:
+        command = [sys.executable, "-c", IN_ITS_OWN_PROCESS, str(folder.parent), model.value]
+        return subprocess.run(command, check=True, timeout=100, capture_output=True, text=True).stdout.split()
+
+    compiling, finding = lines(), lines()
+    assert compiling[1:2] + finding[1:2] == ["True", "False"]
+    assert {compiling[0], compiling[2], finding[0], finding[2]} == {compiling[0]}
+
+
+def test_without_jax_a_block_yields_what_it_yields_by_jax() -> None:
+    prepared = Device(small_plan()).usual
+    by_jax = compiled._by_jax(prepared)
+    paths = compiled.where((1, 2), 5, 60)
+    kernel = native.Kernel(by_jax.code())
+    ours, theirs = kernel.run(kernel.held(prepared.constants), paths), by_jax.run(prepared.constants, paths)
+    assert (ours[0].fan, ours[0].phase) == (theirs[0].fan, theirs[0].phase) == (None, None)
+    for one, other in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        assert np.asarray(one).dtype == other.dtype
+        assert np.array_equal(one, other)
+
+
+class OfAnotherVersion:
+    """A kernel whose results are no arrays of numbers."""
+
+    def __init__(self, code: native.Code) -> None:
+        """Whatever was compiled."""
+
+    def held(self, constants: packing.Packed) -> tuple[object, ...]:
+        return ()
+
+    def run(self, constants: object, paths: object) -> tuple[list[object], list[object]]:
+        return [object(), None], [None]
+
+
+def lacking(code: native.Code) -> object:
+    raise AttributeError("module 'jaxlib._jax' has no attribute 'array_result_handler'")
+
+
+@pytest.mark.parametrize("kernel", [OfAnotherVersion, lacking])
+def test_where_jaxlib_lacks_a_part_jax_runs_kernels_and_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kernel: object
+) -> None:
+    first = engine.run(small_plan(), 0, 1).to_bytes()
+    compiled.forget()
+    monkeypatch.setattr(native, "Kernel", kernel)
+    assert engine.run(small_plan(), 0, 1).to_bytes() == first
+    assert "jax is imported to run it" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import lanes
+from simulator.kernel import lanes
 
 LANES, TILE = 32, 4
 ORDERS = [jax.jit(each) for each in (lanes.living_first, lanes._one_by_one, lanes._side_by_side)]

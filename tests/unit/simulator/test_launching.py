@@ -13,7 +13,7 @@ import pytest
 from simulator import engine, launching
 from simulator.device import Device, Running, Stretch
 from simulator.errors import AmountsTooLarge
-from simulator.launching import Launcher, load
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.spec import Rules, Settings
 from tests.unit.simulator.samples import START, plan_of
@@ -29,7 +29,7 @@ def small_blocks(blocks: int) -> Plan:
 def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None:
     plans = [small_blocks(4), small_blocks(9)]
     wanted = [(plan, range(block, block + 1)) for block in (3, 0, 2) for plan in plans]
-    devices = {plan: load(plan) for plan in plans}
+    devices = {plan: Device(plan) for plan in plans}
     seen = []
     with Launcher(threads) as launcher:
         numbered = ((number, devices[plan], blocks) for number, (plan, blocks) in enumerate(wanted))
@@ -43,13 +43,13 @@ def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None
 def test_several_blocks_land_as_one() -> None:
     plan = small_blocks(5)
     with Launcher(2) as launcher:
-        whole = launcher.launch(load(plan), range(1, 5)).land()
+        whole = launcher.launch(Device(plan), range(1, 5)).land()
     alone = [engine.finished(plan, block) for block in range(1, 5)]
     assert np.array_equal(whole.final_pnl, np.concatenate([each.final_pnl for each in alone]))
 
 
 def test_only_so_many_are_launched_ahead() -> None:
-    device, asked = load(small_blocks(60)), 0
+    device, asked = Device(small_blocks(60)), 0
 
     def wanted() -> Iterator[tuple[int, Device, range]]:
         nonlocal asked
@@ -67,7 +67,7 @@ def test_what_is_impossible_fails_its_own_flight_alone() -> None:
     bad = plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=free)
     good = small_blocks(1)
     with Launcher(1) as launcher:
-        flights = [launcher.launch(load(plan), range(1)) for plan in (good, bad, good)]
+        flights = [launcher.launch(Device(plan), range(1)) for plan in (good, bad, good)]
         assert flights[0].land().outcome.size == BLOCK
         with pytest.raises(AmountsTooLarge):
             flights[1].land()
@@ -86,7 +86,7 @@ def test_what_waits_when_the_launcher_is_closed_is_never_launched(monkeypatch: p
 
     monkeypatch.setattr(Device, "run", slow)
     with Launcher(2) as launcher:
-        flight = launcher.launch(load(small_blocks(20)), range(1, 20))
+        flight = launcher.launch(Device(small_blocks(20)), range(1, 20))
         assert begun.acquire(timeout=10)
         assert begun.acquire(timeout=10)
         threading.Timer(0.2, go_on.set).start()
@@ -105,7 +105,7 @@ def test_a_thread_that_waits_for_the_device_launches_nothing_once_the_launcher_i
 
     monkeypatch.setattr(Running, "wait", wait)
     with Launcher(1) as launcher:
-        flight = launcher.launch(load(small_blocks(20)), range(1, 20))
+        flight = launcher.launch(Device(small_blocks(20)), range(1, 20))
         assert waits.wait(10)
         threading.Timer(0.2, go_on.set).start()
     assert len(launched) == launching.TOLD
@@ -115,7 +115,7 @@ def test_a_thread_that_waits_for_the_device_launches_nothing_once_the_launcher_i
 
 def test_who_wants_no_more_has_no_more_launched(monkeypatch: pytest.MonkeyPatch, launched: list[Stretch]) -> None:
     monkeypatch.setattr(launching, "AHEAD", 1_000)
-    device = load(small_blocks(1_200))
+    device = Device(small_blocks(1_200))
     with Launcher(1) as launcher:
         flights = launcher.flown((block, device, range(block, block + 1)) for block in range(1_200))
         next(flights)[1].land()
@@ -144,4 +144,4 @@ def test_a_thread_tells_the_device_of_few_blocks_at_once(monkeypatch: pytest.Mon
     monkeypatch.setattr(Device, "run", counted)
     monkeypatch.setattr(Running, "wait", waited)
     with Launcher(1) as launcher:
-        assert launcher.launch(load(plan), range(1, 20)).land().outcome.size == 19 * BLOCK
+        assert launcher.launch(Device(plan), range(1, 20)).land().outcome.size == 19 * BLOCK

@@ -1,4 +1,4 @@
-"""What the models draw: blocks, days, replaced winners and the worst day, as `simulator.models` defines them.
+"""What the models draw: blocks, days, replaced winners and the worst day, as `simulator.kernel.models` defines them.
 
 Seeds are fixed. A chi-squared test here fails for a right engine with probability 1e-4; there are eight of them.
 """

@@ -9,8 +9,9 @@ import jax.numpy as jnp
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from simulator.overlays import Step, Traded, with_steps
+from simulator.kernel.overlays import Traded, with_steps
 from simulator.spec import REACH
+from simulator.tables import Step
 
 MOST = 10_000_000
 """Millionths of one step, at most; the account's limits then keep its trades smaller."""

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from simulator.device import Device
-from simulator.packing import packed, unpacked
+from simulator.kernel.compiling import unpacked
+from simulator.packing import packed
 from simulator.spec import Settings
 from tests.unit.simulator.samples import plan_of
 

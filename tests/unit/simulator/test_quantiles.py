@@ -12,8 +12,9 @@ import numpy.typing as npt
 import pytest
 from scipy import stats
 
-from simulator import curve, loading, quantiles
+from simulator import loading, quantiles
 from simulator.fit import Fit
+from simulator.kernel import curve
 from simulator.quantiles import Quantiles
 from simulator.spec import REACH, Stress
 

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator import shares
-from simulator.shares import MILLION, Share
+from simulator.kernel import shares
+from simulator.levels import MILLION, Share
 from simulator.spec import REACH
 
 PPM = st.integers(1, MILLION)

@@ -1,8 +1,11 @@
-"""What XLA is told: options that are given win, and it may use as many threads as the engine."""
+"""What XLA is told: options that are given win, and it may use as many threads as the engine. And what it runs on."""
 
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
@@ -24,3 +27,33 @@ def test_preparing_twice_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     xla.prepare()
     assert os.environ["XLA_FLAGS"] == once
     assert os.environ["PJRT_NPROC"] == "3"
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """What was looked for among what is installed, of which there is nothing; nothing is known yet."""
+    looked_for: list[str] = []
+    monkeypatch.setattr(xla, "find_spec", looked_for.append)
+    xla.backend.cache_clear()
+    yield looked_for
+    xla.backend.cache_clear()
+
+
+@pytest.mark.parametrize(("platforms", "looked_for"), [("cpu", []), ("", list(xla.ACCELERATORS))])
+def test_where_there_can_be_no_other_device_jax_is_not_asked(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, platforms: str, looked_for: list[str]
+) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    monkeypatch.setitem(sys.modules, "jax", None)  # to import it would fail
+    assert xla.backend() == xla.CPU
+    assert asked == looked_for
+
+
+@pytest.mark.parametrize(("platforms", "there"), [("", "jax_plugins"), ("", "libtpu"), ("cuda", ""), ("cuda,cpu", "")])
+def test_where_there_can_be_another_device_jax_is_asked(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, platforms: str, there: str
+) -> None:
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    monkeypatch.setattr(xla, "find_spec", lambda name: name == there or None)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=lambda: "gpu"))
+    assert xla.backend() == "gpu"

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-
-class Fan(NamedTuple):
-    """Which days are shown. shown_day: int32[rows], ascending; row_of_day: uint32[days], the row of the first shown day
-    that is not before a day.
-    """
-
-    shown_day: jax.Array
-    row_of_day: jax.Array
+from simulator.tables import Fan
 
 
 def record(fan: Fan, balances: jax.Array, day: jax.Array, balance: jax.Array) -> jax.Array:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from simulator.shares import at_most_share
+from simulator.kernel.shares import at_most_share
+from simulator.kernel.standing import OPENING, WAITING, State, code, of_phase, put_where
+from simulator.levels import Levels
+from simulator.shape import Features, Pass
 from simulator.spec import REACH
-from simulator.standing import OPENING, WAITING, Features, Levels, Pass, State, code, of_phase, put_where
 
 
 def day_profit(state: State) -> jax.Array:

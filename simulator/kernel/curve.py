@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from simulator.once import once
+from simulator.kernel.once import once
 from simulator.quantiles import CELL_BITS, OCTAVES, REST_BITS
-
-
-class Curve(NamedTuple):
-    """packed: int64[2 x CELLS], a cell's value x 2^32 + its change; digits: int64[], binary digits after the point."""
-
-    packed: jax.Array
-    digits: jax.Array
+from simulator.tables import Curve
 
 
 def read(curve: Curve, word: jax.Array) -> jax.Array:

@@ -10,23 +10,10 @@ from typing import Final, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from simulator.tables import Tilt
+
 NEVER: Final = 2**31 - 1
 """Trades before the weights of a path begin to count that never do: no path has so many."""
-
-
-class Tilt(NamedTuple):
-    """The alias table of the weighted draws, uint32[draws], uint32[draws], float64[draws], padded; and when the weights
-    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
-    go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
-    """
-
-    cut: jax.Array
-    other: jax.Array
-    ratio: jax.Array
-    stride: jax.Array
-    starts: jax.Array
-    at_a_start: jax.Array
-    ways: jax.Array
 
 
 class Odds(NamedTuple):

@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from simulator.histogram import EXACT_BITS
-
-
-class Bins(NamedTuple):
-    """The keys of two figures of each path, int32[paths]."""
-
-    final_pnl: jax.Array
-    max_drawdown: jax.Array
 
 
 def keys_of(values: jax.Array) -> jax.Array:

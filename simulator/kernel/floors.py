@@ -5,10 +5,12 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from simulator.overlays import Traded
-from simulator.shares import below, floor_below
+from simulator.kernel.overlays import Traded
+from simulator.kernel.shares import below, floor_below
+from simulator.kernel.standing import State, deposited, held, scaled
+from simulator.levels import Levels
+from simulator.shape import Features
 from simulator.spec import DrawdownKind, FloorAfterPayout
-from simulator.standing import Features, Levels, State, deposited, held, scaled
 
 
 def drawdown_floor(features: Features, levels: Levels, state: State) -> jax.Array:

@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from simulator.spec import REACH
+from simulator.tables import Losers, Step, WorstDay
 
 
 class Traded(NamedTuple):
@@ -25,29 +26,6 @@ class Traded(NamedTuple):
     step_pnl: jax.Array | None = None
     step_low: jax.Array | None = None
     step_high: jax.Array | None = None
-
-
-class Step(NamedTuple):
-    """One step of scaling: its share in millionths, int32[]."""
-
-    share: jax.Array
-
-
-class Losers(NamedTuple):
-    """The trades of the history that lost: int32[trades], padded; replaced_below: share x 2^32 less one, uint32[]."""
-
-    pnl: jax.Array
-    low: jax.Array | None
-    high: jax.Array | None
-    number: jax.Array
-    replaced_below: jax.Array
-
-
-class WorstDay(NamedTuple):
-    """The sum of the worst day, int32[], and the days of the horizon among which one is drawn, uint32[]."""
-
-    total: jax.Array
-    days: jax.Array
 
 
 def fewer_winners(losers: Losers, traded: Traded, draw: tuple[jax.Array, jax.Array]) -> Traded:

@@ -8,15 +8,13 @@ as well. They are exclusive: a balance below the floor breaches; "at or below" i
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from typing import Final, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from simulator.shares import Share
-from simulator.spec import DailyAction, DrawdownKind, FloorAfterPayout
+from simulator.levels import Levels
+from simulator.shape import Features
 
 CODE_BITS: Final = 3
 """`State.end` is 0 while a path trades, else (trades drawn so far << CODE_BITS) + code, plus ENDED if it has ended."""
@@ -37,168 +35,6 @@ NEVER_OPENS: Final = -1
 CODES: Final = (1 << CODE_BITS) - 1
 FEW: Final = 4
 """So many entries are compared one by one."""
-
-
-class Pass(Enum):
-    """What a pass needs besides the target's balance."""
-
-    NEVER = "never"
-    TARGET = "target"
-    DAYS = "days"
-    PROFITABLE_DAYS = "profitable_days"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PayoutFeatures:
-    """Which parts of the payout rule are on. Its days, its floor and its least amount always are."""
-
-    qualifying_days: bool = False
-    best_day: bool = False
-    profit_share: bool = False
-    caps: bool = False
-    splits: bool = False
-    floor_after: FloorAfterPayout = FloorAfterPayout.KEEP
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Features:
-    """Which rules are compiled in; a rule left out costs nothing.
-
-    peak_share, anchor_share: the allowance, the daily limit, is a share of the peak, of the anchor. open_equity: the
-    first day's anchor is not the balance. best_day: a pass must be consistent. excursions: trades have a low, and for
-    a floor that trails intraday a high.
-    """
-
-    drawdown: DrawdownKind | None = None
-    peak_share: bool = False
-    daily_loss: DailyAction | None = None
-    anchor_share: bool = False
-    open_equity: bool = False
-    passes: Pass = Pass.NEVER
-    best_day: bool = False
-    phases: bool = False
-    payouts: PayoutFeatures | None = None
-    scaling: bool = False
-    excursions: bool = False
-
-    @property
-    def trails(self) -> bool:
-        """Whether the floor trails a peak."""
-        return self.drawdown in {DrawdownKind.TRAILING_END_OF_DAY, DrawdownKind.TRAILING_INTRADAY}
-
-    @property
-    def pauses(self) -> bool:
-        """Whether a day's loss pauses trading."""
-        return self.daily_loss is DailyAction.PAUSE
-
-    @property
-    def settles(self) -> bool:
-        """Whether more happens at the end of a day than that a floor trails."""
-        return self.skips or self.counts_days or self.keeps_best_day or self.payouts is not None or self.scaling
-
-    @property
-    def skips(self) -> bool:
-        """Whether trades may be drawn and not taken."""
-        return self.pauses or self.phases
-
-    @property
-    def counts_days(self) -> bool:
-        """Whether qualifying days are counted."""
-        return self.passes is Pass.PROFITABLE_DAYS or (self.payouts is not None and self.payouts.qualifying_days)
-
-    @property
-    def keeps_best_day(self) -> bool:
-        """Whether the best day's profit is kept."""
-        return self.best_day or (self.payouts is not None and self.payouts.best_day)
-
-    @property
-    def opens_days(self) -> bool:
-        """Whether a rule looks at the balance at the start of the day."""
-        return self.daily_loss is not None or self.counts_days or self.keeps_best_day
-
-
-class Opening(NamedTuple):
-    """How the path stands before its first trade; int32[]. See `State` for the fields."""
-
-    trail: jax.Array
-    qualifying: jax.Array
-    best_day: jax.Array
-    phase: jax.Array
-    payouts: jax.Array
-    payout_day: jax.Array
-    payout_balance: jax.Array
-
-
-class PhaseLevels(NamedTuple):
-    """The numbers of a phase; one entry a phase with `Features.phases`, else scalars.
-
-    target: the balance that passes; first_pass_day: its day, from 1, on which enough days have been traded;
-    qualifying: what the count of qualifying days starts from, 0 being enough; min_profit: of a qualifying day;
-    best_day_ppm: float64, the best day's share of the profit; last_day: its day on which it expires.
-    """
-
-    target: jax.Array
-    first_pass_day: jax.Array
-    qualifying: jax.Array
-    min_profit: jax.Array
-    best_day_ppm: jax.Array
-    last_day: jax.Array
-
-
-class PayoutLevels(NamedTuple):
-    """The numbers of payouts. caps and splits_ppm have an entry a payout, the last for all later;
-    floor: the balance that must stay; least: the smallest amount paid.
-    """
-
-    every_days: jax.Array
-    best_day_ppm: jax.Array
-    floor: jax.Array
-    profit_share_ppm: jax.Array
-    least: jax.Array
-    caps: jax.Array
-    splits_ppm: jax.Array
-    most: jax.Array
-
-
-class ScalingLevels(NamedTuple):
-    """The numbers of scaling; deposit: what a step adds to the balance."""
-
-    every_days: jax.Array
-    min_profit: jax.Array
-    most_steps: jax.Array
-    deposit: jax.Array
-
-
-class Levels(NamedTuple):
-    """The rules' numbers, traced; int32[] where nothing else is said. None: of no use to this job.
-
-    start: the starting balance of the account. floor: of a static drawdown. A trailing floor is min(lock, trail), where
-    trail is the peak less the allowance, or with `peak_share` the peak itself, of which the share is taken. A step of
-    scaling adds allowance_step to the allowance, daily_step to the daily limit. daily_floor is a day's floor less the
-    balance it opens at, first_daily_floor that of the first day; anchor_raise: what the first day's anchor is above it.
-    zero: 0, see `put_where`.
-    """
-
-    start: jax.Array
-    floor: jax.Array
-    lock: jax.Array
-    allowance: jax.Array
-    allowance_step: jax.Array
-    peak_share: Share | None
-    start_floor: jax.Array
-    fresh_trail: jax.Array
-    daily_floor: jax.Array
-    first_daily_floor: jax.Array
-    daily_step: jax.Array
-    anchor_share: Share | None
-    anchor_raise: jax.Array
-    phase: PhaseLevels
-    last_phase: jax.Array
-    horizon_days: jax.Array
-    payout: PayoutLevels | None
-    scaling: ScalingLevels | None
-    opening: Opening
-    zero: jax.Array
 
 
 class State(NamedTuple):

@@ -5,21 +5,13 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from simulator.once import once
-from simulator.passing import count_day
-from simulator.shares import at_most_share, part
+from simulator.kernel.once import once
+from simulator.kernel.passing import count_day
+from simulator.kernel.shares import at_most_share, part
+from simulator.kernel.standing import State, living, pick, put_where
+from simulator.levels import Levels, PayoutLevels, ScalingLevels
+from simulator.shape import Features, PayoutFeatures
 from simulator.spec import FloorAfterPayout
-from simulator.standing import (
-    Features,
-    Levels,
-    PayoutFeatures,
-    PayoutLevels,
-    ScalingLevels,
-    State,
-    living,
-    pick,
-    put_where,
-)
 
 
 def payout_due(on: PayoutFeatures, payout: PayoutLevels, state: State) -> jax.Array:

@@ -6,27 +6,16 @@ them is faster than one of 64-bit integers. Rules without a share have no float.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-MILLION: Final = 1_000_000
+from simulator.levels import MILLION, Share
+
 LOWEST: Final = 1.0 - 2.0**31
 WHOLE_BITS: Final = 1.5 * 2.0**52
-
-
-class Share(NamedTuple):
-    """What a floor at a share below a peak or an anchor is computed from; float64[], whole numbers.
-
-    A level z above the start of the path has its exclusive floor at z - whole - ⌊(ppm · z + rest) / 10^6⌋: the share of
-    the start is in whole and rest, as is the breach operator.
-    """
-
-    ppm: jax.Array
-    whole: jax.Array
-    rest: jax.Array
 
 
 def millionths(numerator: jax.Array) -> jax.Array:

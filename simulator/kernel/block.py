@@ -13,7 +13,6 @@ Nothing is calculated with that number.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -21,14 +20,18 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator import lanes, models, odds, rng, rules, xla
-from simulator.bins import Bins, keys_of
-from simulator.ended import Ended, Held, yielded
-from simulator.fan import Fan, record
-from simulator.models import Draw, Tables
-from simulator.once import once
-from simulator.rules import Features, Levels, State
-from simulator.spec import Model
+from simulator import rng, xla
+from simulator.ended import Bins, Ended
+from simulator.kernel import lanes, models, odds, rules
+from simulator.kernel.bins import keys_of
+from simulator.kernel.ending import Held, yielded
+from simulator.kernel.fan import record
+from simulator.kernel.models import Draw
+from simulator.kernel.once import once
+from simulator.kernel.rules import State
+from simulator.levels import Levels
+from simulator.shape import Shape
+from simulator.tables import Fan, Tables
 
 xla.prepare()
 START: Final = 0xFFFFFFFF
@@ -37,20 +40,6 @@ SECOND_STREAM: Final = 1 << 31
 """Added to a pair of steps: the counter of the words that stress draws from. No path has so many pairs."""
 PAIRS_A_VISIT: Final = 8
 """Pairs of steps between two looks at which paths still live. Ended paths stand still, so it changes nothing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
-    """What is static in a compilation. `fixed_days`: every day has `Tables.trades_per_day` trades.
-
-    lanes: the most paths of a block; tile: how many are visited at a time, a divisor of `lanes`. With a fan, all.
-    """
-
-    features: Features
-    model: Model
-    fixed_days: bool
-    lanes: int
-    tile: int
 
 
 class Job(NamedTuple):

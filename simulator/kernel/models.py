@@ -41,45 +41,17 @@ from typing import Final, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from simulator import curve, odds, overlays
-from simulator.curve import Curve
-from simulator.odds import Odds, Tilt
-from simulator.once import once
-from simulator.overlays import Losers, Step, Traded, WorstDay
+from simulator.kernel import curve, odds, overlays
+from simulator.kernel.odds import Odds
+from simulator.kernel.once import once
+from simulator.kernel.overlays import Traded
 from simulator.spec import Model
+from simulator.tables import Tables, Tilt
 
 __all__ = ["Draw", "Tables", "Traded", "begin", "multiply_high", "next_trade"]
 
 GOLDEN: Final = 2_654_435_769
 """Odd and near 2^32 over the golden ratio: a word and its multiple by it fill the square evenly."""
-
-
-class Tables(NamedTuple):
-    """The history on the device, padded to shape buckets, and the model's numbers; arrays or scalars, all traced.
-
-    packed: int32[trades], 2 x pnl + (last of its day); day_start: uint32[days]; hazard: uint32[longest day], chance in
-    2^-32 that a day ends after k+1 trades; restart_below, restart_scale: T and n 2^32 / T of the stationary bootstrap,
-    the first less one; block: int32[], trades of a circular block; low, high: int32[trades], min(MAE, P&L) and
-    max(MFE, P&L). None: of no use to this job.
-    """
-
-    packed: jax.Array
-    trades: jax.Array
-    day_start: jax.Array
-    days: jax.Array
-    hazard: jax.Array
-    longest_day: jax.Array
-    restart_below: jax.Array
-    restart_scale: jax.Array
-    trades_per_day: jax.Array
-    block: jax.Array
-    low: jax.Array | None = None
-    high: jax.Array | None = None
-    curve: Curve | None = None
-    step: Step | None = None
-    losers: Losers | None = None
-    worst_day: WorstDay | None = None
-    tilt: Tilt | None = None
 
 
 class Draw(NamedTuple):

@@ -12,10 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator import floors, funded, passing
-from simulator.overlays import Traded
-from simulator.spec import REACH, DailyAction, DrawdownKind
-from simulator.standing import (
+from simulator.kernel import floors, funded, passing
+from simulator.kernel.overlays import Traded
+from simulator.kernel.standing import (
     BREACHED_DAILY_LOSS,
     BREACHED_MAX_DRAWDOWN,
     EXPIRED,
@@ -24,9 +23,6 @@ from simulator.standing import (
     PASSED,
     PAUSED,
     WAITING,
-    Features,
-    Levels,
-    Pass,
     State,
     code,
     fresh,
@@ -37,6 +33,9 @@ from simulator.standing import (
     stamp,
     stamped,
 )
+from simulator.levels import Levels
+from simulator.shape import Features, Pass
+from simulator.spec import REACH, DailyAction, DrawdownKind
 
 __all__ = [
     "BREACHED_DAILY_LOSS",

@@ -1,0 +1,90 @@
+"""The history and the model's numbers as a kernel takes them, padded to the buckets of `simulator.loading`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import jax
+
+
+class Curve(NamedTuple):
+    """packed: int64[2 x CELLS], a cell's value x 2^32 + its change; digits: int64[], binary digits after the point."""
+
+    packed: jax.Array
+    digits: jax.Array
+
+
+class Step(NamedTuple):
+    """One step of scaling: its share in millionths, int32[]."""
+
+    share: jax.Array
+
+
+class Losers(NamedTuple):
+    """The trades of the history that lost: int32[trades], padded; replaced_below: share x 2^32 less one, uint32[]."""
+
+    pnl: jax.Array
+    low: jax.Array | None
+    high: jax.Array | None
+    number: jax.Array
+    replaced_below: jax.Array
+
+
+class WorstDay(NamedTuple):
+    """The sum of the worst day, int32[], and the days of the horizon among which one is drawn, uint32[]."""
+
+    total: jax.Array
+    days: jax.Array
+
+
+class Tilt(NamedTuple):
+    """The alias table of the weighted draws, uint32[draws], uint32[draws], float64[draws], padded; and when the weights
+    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
+    go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
+    """
+
+    cut: jax.Array
+    other: jax.Array
+    ratio: jax.Array
+    stride: jax.Array
+    starts: jax.Array
+    at_a_start: jax.Array
+    ways: jax.Array
+
+
+class Tables(NamedTuple):
+    """The history on the device, padded to shape buckets, and the model's numbers; arrays or scalars, all traced.
+
+    packed: int32[trades], 2 x pnl + (last of its day); day_start: uint32[days]; hazard: uint32[longest day], chance in
+    2^-32 that a day ends after k+1 trades; restart_below, restart_scale: T and n 2^32 / T of the stationary bootstrap,
+    the first less one; block: int32[], trades of a circular block; low, high: int32[trades], min(MAE, P&L) and
+    max(MFE, P&L). None: of no use to this job.
+    """
+
+    packed: jax.Array
+    trades: jax.Array
+    day_start: jax.Array
+    days: jax.Array
+    hazard: jax.Array
+    longest_day: jax.Array
+    restart_below: jax.Array
+    restart_scale: jax.Array
+    trades_per_day: jax.Array
+    block: jax.Array
+    low: jax.Array | None = None
+    high: jax.Array | None = None
+    curve: Curve | None = None
+    step: Step | None = None
+    losers: Losers | None = None
+    worst_day: WorstDay | None = None
+    tilt: Tilt | None = None
+
+
+class Fan(NamedTuple):
+    """Which days are shown. shown_day: int32[rows], ascending; row_of_day: uint32[days], the row of the first shown day
+    that is not before a day.
+    """
+
+    shown_day: jax.Array
+    row_of_day: jax.Array
