@@ -85,6 +85,7 @@ def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: i
     }
     if lone is not None:
         calls["lone"] = lambda: lone.simulate(message)
+        calls["one thread"] = lambda: _alone(message, 1)
     timings = side_by_side(calls, rounds=rounds)
     assert len({_agreed(timing.answer) for timing in timings.values()}) == 1, "Ray Serve disagrees with the engine"
     seconds = {name: timing.best_s for name, timing in timings.items()}
@@ -97,6 +98,13 @@ def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: i
     )
     if lone is None:
         return [served]
+    roomy = Row(
+        key="serve_over_one_thread",
+        what="Ray Serve, a worker of 1 core, over one thread of the engine, with cores to spare",
+        figure=seconds["lone"] / seconds["one thread"],
+        unit="x time",
+        goal=at_most(1.05),
+    )
     workers = Row(
         key="serve_workers",
         what=f"Ray Serve, {threads} workers of 1 core over one",
@@ -104,7 +112,7 @@ def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: i
         unit="x",
         goal=at_least(0.95 * threads),
     )
-    return [served, workers]
+    return [served, roomy, workers]
 
 
 def _small(served: Served) -> Row:

@@ -15,6 +15,9 @@ from simulator.serve.chunks import ChunkDone
 FIRST_CHUNK: Final = 4
 """The most of a chunk while the speed is unknown: a small job is one call to a worker, not seven."""
 
+LEAST_CHUNK_S: Final = 0.05
+"""A shorter chunk costs as much on its way as it computes."""
+
 
 class WorkerLost(Exception):
     """The worker of a chunk died or cannot be reached."""
@@ -80,7 +83,7 @@ class Dispatcher:
             self._running[asyncio.ensure_future(self._run(chunk, pace.chunk_s))] = chunk
 
     def _size(self, pace: Pace) -> int:
-        """A share of what is left, smaller towards the end, so that the workers finish together."""
+        """A share of what is left, smaller towards the end, so that the workers finish together to LEAST_CHUNK_S."""
         section = self._ledger.section
         if section is None:
             return 1
@@ -88,7 +91,7 @@ class Dispatcher:
         if speed is None:
             return FIRST_CHUNK
         share = -(-self._ledger.unassigned(section) // (2 * pace.in_flight))
-        return max(1, min(share, int(speed * pace.chunk_s)))
+        return max(1, min(max(share, int(speed * LEAST_CHUNK_S)), int(speed * pace.chunk_s)))
 
     def _settle(self, chunk: Chunk, future: asyncio.Future[ChunkDone]) -> None:
         try:

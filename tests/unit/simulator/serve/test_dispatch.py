@@ -61,6 +61,18 @@ def test_every_unit_is_asked_for_once_in_chunks_of_the_wanted_time() -> None:
     assert workers.most_at_a_time == PACE.in_flight
 
 
+def test_chunks_get_smaller_towards_the_end_but_are_worth_their_way() -> None:
+    book, workers = ledger(), Workers(speed=60)
+
+    asyncio.run(work(book, workers))
+
+    sizes = [chunk.count for chunk in workers.asked if chunk.section is Section.PATHS]
+    known = sizes[PACE.in_flight :]
+    assert known == sorted(known, reverse=True)
+    assert known[0] > 3
+    assert min(known[:-1]) == 3, "0.05 s are three blocks"
+
+
 def test_workers_added_in_mid_job_get_chunks_of_it() -> None:
     book, workers = ledger(), Workers(speed=1)
 
