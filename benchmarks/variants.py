@@ -16,8 +16,9 @@ from benchmarks.rows import Goal, Row, at_most
 from benchmarks.runs import Change, changed, plan_of, run_of
 from montecarlo.v1.result_pb2 import SimulationResult
 from simulator import engine, result, rng
-from simulator.compiled import run_packed, where
+from simulator.compiled import where
 from simulator.device import Device
+from simulator.kernel.compiling import run_packed
 from simulator.packing import Layout, Packed
 from simulator.planning import Plan
 from simulator.shape import Shape
