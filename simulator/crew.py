@@ -233,7 +233,7 @@ class _Crew(Generic[Made]):
         landed = self._flying.popleft()
         index, account = landed.index, landed.account
         try:
-            found = Found(tally=Tally.of(landed.flight.land()))
+            found = Found(tally=Tally.of(*landed.flight.parts()))
         except InvalidInput as invalid:
             self._end(index, invalid)
             return

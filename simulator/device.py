@@ -14,6 +14,7 @@ from simulator import loading, loading_rules, rng, xla
 from simulator.compiled import Prepared
 from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge
+from simulator.histogram import Binned
 from simulator.planning import Plan
 from simulator.shape import Shape
 from simulator.tally import Finished
@@ -109,8 +110,8 @@ class Device:
             phase=_first(ended.phase, paths),
             phases=len(self._plan.spec.rules.phases),
             odds=None if ended.odds is None else np.asarray(ended.odds)[:paths],
-            pnl_keys=np.asarray(bins.final_pnl)[:paths],
-            drawdown_keys=np.asarray(bins.max_drawdown)[:paths],
+            pnl_bins=Binned(np.asarray(bins.pnl_keys)[:paths], np.asarray(bins.pnl_excess)[:paths]),
+            drawdown_bins=Binned(np.asarray(bins.drawdown_keys)[:paths], np.asarray(bins.drawdown_excess)[:paths]),
         )
 
 

@@ -31,7 +31,9 @@ class Ended(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """The keys of two figures of each path, int32[paths]."""
+    """Two figures of each path, int32[paths], as of `simulator.histogram.Binned`."""
 
-    final_pnl: jax.Array
-    max_drawdown: jax.Array
+    pnl_keys: jax.Array
+    pnl_excess: jax.Array
+    drawdown_keys: jax.Array
+    drawdown_excess: jax.Array

@@ -38,7 +38,7 @@ def tally(plan: Plan, blocks: range, launcher: Launcher) -> Tally:
     """The tally of these blocks, as far as there are any. Raises: AmountsTooLarge."""
     device, wanted = loaded(plan), in_batches(range(blocks.start, min(blocks.stop, plan.blocks)))
     flights = launcher.flown((batch, device, batch) for batch in wanted)
-    return reduce(Tally.merge, (Tally.of(flight.land()) for _, flight in flights), Tally.empty())
+    return reduce(Tally.merge, (Tally.of(*flight.parts()) for _, flight in flights), Tally.empty())
 
 
 def simulate(

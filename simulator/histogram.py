@@ -10,13 +10,15 @@ excess of its values over the bin's edge nearest to zero, so the mean of a bin i
 from __future__ import annotations
 
 import struct
-import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from simulator.scratch import scratch
 
 Int64s = npt.NDArray[np.int64]
 Float64s = npt.NDArray[np.float64]
@@ -40,7 +42,22 @@ _EXACT: Final = 2 * _LEADING
 """Smaller values are their own keys."""
 _DENSE: Final = 1 << 16
 """Values that spread over fewer whole numbers than this are counted one by one."""
+_FLOAT_BITS: Final = 53
+"""Whole numbers of so many bits are exact in float64."""
 _WIDTHS: Final = (1, 2, 4, 8)
+
+
+class Binned(NamedTuple):
+    """Values by their bins. keys; excess: by how much the magnitude of each is beyond that of the bin's edge."""
+
+    keys: npt.NDArray[np.integer]
+    excess: npt.NDArray[np.integer]
+
+    @staticmethod
+    def of(values: npt.NDArray[np.integer]) -> Binned:
+        """Of values below MAX_MAGNITUDE."""
+        keys, magnitudes = _keys_of(values), np.abs(values, dtype=np.int64)
+        return Binned(keys, magnitudes & ((np.int64(1) << _shift(np.abs(keys))) - 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what follows from the bins is kept once it was asked for
@@ -60,24 +77,43 @@ class Histogram:
         return _EMPTY
 
     @staticmethod
-    def of(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer] | None = None) -> Histogram:
-        """The histogram of one-dimensional integer values, of which the keys may be known already.
+    def of(*parts: npt.NDArray[np.integer]) -> Histogram:
+        """The histogram of one-dimensional integer values, in parts.
 
         Raises: ValueError for a value of MAX_MAGNITUDE or beyond.
         """
-        if not values.size:
+        parts = tuple(part for part in parts if part.size)
+        if not parts:
             return _EMPTY
-        low, high = int(values.min()), int(values.max())
+        low, high = min(int(part.min()) for part in parts), max(int(part.max()) for part in parts)
         magnitude = max(-low, high)
         if magnitude >= MAX_MAGNITUDE:
             raise ValueError(f"A value of magnitude {magnitude} does not fit: keep values below {MAX_MAGNITUDE}.")
         if high - low < _DENSE:
-            return Histogram.of_counts(np.bincount(np.subtract(values, low, dtype=np.int64)), low)
-        # A float64 total is exact below 2^53: halve what could exceed it.
-        if values.size > 1 and values.size * magnitude >= 1 << 53:
-            half = values.size // 2
-            return merge(Histogram.of(values[:half]), Histogram.of(values[half:]))
-        return _of_wide(values, _keys_of(values) if keys is None else keys)
+            return Histogram.of_counts(np.bincount(_places(parts, low)), low)
+        return Histogram.of_binned([Binned.of(part) for part in parts])
+
+    @staticmethod
+    def of_binned(parts: Sequence[Binned]) -> Histogram:
+        """The histogram of values whose bins are known, in parts.
+
+        Counts and excesses are summed together, as one whole number of a float64: the count times a power of two that
+        no sum of excesses reaches, and the excess. Where both do not fit 53 bits, it is done by halves.
+        """
+        parts = [part for part in parts if part.keys.size]
+        if not parts:
+            return _EMPTY
+        low, high = min(int(part.keys.min()) for part in parts), max(int(part.keys.max()) for part in parts)
+        size = sum(part.keys.size for part in parts)
+        excess_bits = max((max(-low, high) >> EXACT_BITS) - 1, 0) + size.bit_length()
+        if excess_bits + size.bit_length() > _FLOAT_BITS and size > 1:
+            return merge(*(Histogram.of_binned(half) for half in _halves(parts)))
+        totals = np.bincount(_places([part.keys for part in parts], low), _weights(parts, 1 << excess_bits))
+        bins = np.flatnonzero(totals)
+        keys, both = bins.astype(np.int64) + low, totals[bins].astype(np.int64)
+        return Histogram(
+            keys=keys, counts=both >> excess_bits, excess=np.sign(keys) * (both & ((1 << excess_bits) - 1))
+        )
 
     @staticmethod
     def of_counts(counts: npt.NDArray[np.integer], low: int = 0) -> Histogram:
@@ -196,8 +232,13 @@ def edges_of(keys: Int64s) -> Int64s:
     if _all_exact(keys):
         return keys
     magnitude = np.abs(keys)
-    shift = np.maximum((magnitude >> EXACT_BITS) - 1, 0)
+    shift = _shift(magnitude)
     return np.asarray(np.sign(keys) * ((magnitude - (shift << EXACT_BITS)) << shift), dtype=np.int64)
+
+
+def _shift(magnitudes: Int64s) -> Int64s:
+    """The bits that are left out of the keys of these magnitudes."""
+    return np.asarray(np.maximum((magnitudes >> EXACT_BITS) - 1, 0), dtype=np.int64)
 
 
 def _all_exact(rising: Int64s) -> bool:
@@ -217,19 +258,32 @@ def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, f
     return mean, float(min(near, far)), float(max(near, far))
 
 
-def _of_wide(values: npt.NDArray[np.integer], keys: npt.NDArray[np.integer]) -> Histogram:
-    """Values whose float64 totals are exact."""
-    low = int(keys.min())
-    places, weights = _scratch.of(values.size)
-    np.subtract(keys, low, out=places, dtype=np.int64)
-    np.copyto(weights, values)
-    dense, totals = np.bincount(places), np.bincount(places, weights=weights)
-    bins = np.flatnonzero(dense)
-    found, counts = bins.astype(np.int64) + low, dense[bins].astype(np.int64)
-    edges = edges_of(found)
-    histogram = Histogram(keys=found, counts=counts, excess=totals[bins].astype(np.int64) - edges * counts)
-    histogram.__dict__["_edges"] = edges  # as `cached_property` keeps them
-    return histogram
+def _halves(parts: list[Binned]) -> tuple[list[Binned], list[Binned]]:
+    """Of the parts, or of the values of the only one."""
+    if len(parts) > 1:
+        return parts[: len(parts) // 2], parts[len(parts) // 2 :]
+    (keys, excess), middle = parts[0], parts[0].keys.size // 2
+    return [Binned(keys[:middle], excess[:middle])], [Binned(keys[middle:], excess[middle:])]
+
+
+def _places(parts: Sequence[npt.NDArray[np.integer]], low: int) -> Int64s:
+    """What each value is above `low`, for the thread's next count."""
+    places, _ = scratch.of(sum(part.size for part in parts))
+    end = 0
+    for part in parts:
+        begin, end = end, end + part.size
+        np.subtract(part, low, out=places[begin:end], dtype=np.int64)
+    return places
+
+
+def _weights(parts: Sequence[Binned], one: int) -> Float64s:
+    """`one` and the excess of each value, for the thread's next count."""
+    _, weights = scratch.of(sum(part.excess.size for part in parts))
+    end = 0
+    for part in parts:
+        begin, end = end, end + part.excess.size
+        np.add(part.excess, float(one), out=weights[begin:end], dtype=np.float64)
+    return weights
 
 
 def _keys_of(values: npt.NDArray[np.integer]) -> Int64s:
@@ -267,20 +321,6 @@ def _parse(data: bytes) -> Histogram:
     return Histogram(keys=keys, counts=columns[1], excess=np.sign(keys) * columns[2])
 
 
-class _Scratch(threading.local):
-    """Room for the values of a batch, one a thread: a fresh array of some megabytes costs more than to fill it."""
-
-    def __init__(self) -> None:
-        self._places, self._weights = np.empty(0, np.int64), np.empty(0, np.float64)
-
-    def of(self, size: int) -> tuple[Int64s, Float64s]:
-        """Two arrays of this size, with anything in them; the thread's next call may write over them."""
-        if self._places.size < size:
-            self._places, self._weights = np.empty(size, np.int64), np.empty(size, np.float64)
-        return self._places[:size], self._weights[:size]
-
-
-_scratch: Final = _Scratch()
 _EMPTY: Final = Histogram(
     keys=np.zeros(0, dtype=np.int64), counts=np.zeros(0, dtype=np.int64), excess=np.zeros(0, dtype=np.int64)
 )

@@ -44,8 +44,12 @@ class Flight:
 
     def land(self) -> Finished:
         """Their paths, once they have ended. Raises: AmountsTooLarge."""
+        return Finished.joined(self.parts())
+
+    def parts(self) -> list[Finished]:
+        """The same, one stretch after another."""
         try:
-            return Finished.joined([self.device.brought(each.result()) for each in self.running])
+            return [self.device.brought(each.result()) for each in self.running]
         finally:
             self.cancel()
 

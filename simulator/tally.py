@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from simulator import histogram
 from simulator.bands import Bands
-from simulator.histogram import Histogram
+from simulator.histogram import Binned, Histogram
+from simulator.scratch import scratch
 
 FIGURES: Final = (
     "final_pnl", "max_drawdown", "days_to_pass", "days_to_breach", "trades_to_end", "payout", "payouts", "paused_days"
@@ -48,8 +49,8 @@ class Finished:
 
     The others are None where the rules have no use for them. skipped: trades drawn but not taken; payout: what the
     trader is paid, in minor units; payouts: how many; paused_days: days on which trading was paused; phase: the last
-    that was reached, from 0 to `phases` - 1; odds: of a path whose draws were weighted (`simulator.rare`); pnl_keys,
-    drawdown_keys: the bins of final_pnl and max_drawdown, as of `simulator.histogram`, where they are known already.
+    that was reached, from 0 to `phases` - 1; odds: of a path whose draws were weighted (`simulator.rare`); pnl_bins,
+    drawdown_bins: final_pnl and max_drawdown by their bins, where these are known already.
     """
 
     outcome: npt.NDArray[np.uint8]
@@ -65,8 +66,8 @@ class Finished:
     phase: npt.NDArray[np.int32] | None = None
     phases: int = 0
     odds: npt.NDArray[np.float64] | None = None
-    pnl_keys: npt.NDArray[np.int32] | None = None
-    drawdown_keys: npt.NDArray[np.int32] | None = None
+    pnl_bins: Binned | None = None
+    drawdown_bins: Binned | None = None
 
     @staticmethod
     def joined(parts: Sequence[Finished]) -> Finished:
@@ -74,12 +75,20 @@ class Finished:
         first = parts[0]
         if len(parts) == 1:
             return first
-        columns: dict[str, Any] = {
-            each.name: np.concatenate([getattr(part, each.name) for part in parts], axis=-1)
-            for each in fields(Finished)
-            if each.name != "phases" and getattr(first, each.name) is not None
-        }
+        columns = {each.name: _joined(column(parts, each.name)) for each in fields(Finished) if each.name != "phases"}
         return replace(first, **columns)
+
+
+def column(parts: Sequence[Finished], name: str) -> list[Any]:
+    """What each part has of one field; nothing of one that the rules have no use for."""
+    found = [getattr(part, name) for part in parts]
+    return [] if found[0] is None else found
+
+
+def _joined(arrays: list[Any]) -> Any:
+    if arrays and isinstance(arrays[0], Binned):
+        return Binned(*(np.concatenate(each) for each in zip(*arrays, strict=True)))
+    return np.concatenate(arrays, axis=-1) if arrays else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,26 +136,26 @@ class Tally:
         )  # fmt: skip
 
     @staticmethod
-    def of(finished: Finished) -> Tally:
-        """The tally of finished paths."""
-        ends = _ends(finished)
+    def of(*parts: Finished) -> Tally:
+        """The tally of finished paths, in at least one part; all are of one plan."""
+        ends = _ends(parts)
         passed, max_drawdown, daily_loss, expired = ends.sum(axis=0).tolist()
         return Tally(
-            paths=int(finished.outcome.size),
-            steps=_total(finished.trades) + _total(finished.skipped),
+            paths=sum(part.outcome.size for part in parts),
+            steps=sum(_total(part.trades) + _total(part.skipped) for part in parts),
             outcomes=(passed, max_drawdown, daily_loss, expired),
-            final_pnl=Histogram.of(finished.final_pnl, finished.pnl_keys),
-            max_drawdown=Histogram.of(finished.max_drawdown, finished.drawdown_keys),
+            final_pnl=_binned(parts, "final_pnl", "pnl_bins"),
+            max_drawdown=_binned(parts, "max_drawdown", "drawdown_bins"),
             days_to_pass=Histogram.of_counts(ends[:, Outcome.PASSED]),
             days_to_breach=Histogram.of_counts(
                 ends[:, Outcome.BREACHED_MAX_DRAWDOWN] + ends[:, Outcome.BREACHED_DAILY_LOSS]
             ),
-            trades_to_end=Histogram.of(finished.trades),
-            fan=Bands.of(finished.fan),
-            payout=_histogram(finished.payout),
-            payouts=_histogram(finished.payouts),
-            paused_days=_histogram(finished.paused_days),
-            phases=_phases(finished),
+            trades_to_end=Histogram.of(*column(parts, "trades")),
+            fan=Bands.of(_joined([each for each in column(parts, "fan") if each.size] or [parts[0].fan])),
+            payout=Histogram.of(*column(parts, "payout")),
+            payouts=Histogram.of(*column(parts, "payouts")),
+            paused_days=Histogram.of(*column(parts, "paused_days")),
+            phases=_phases(parts),
         )
 
     @staticmethod
@@ -195,27 +204,34 @@ def _total(values: npt.NDArray[np.int32] | None) -> int:
     return 0 if values is None else int(values.sum(dtype=np.int64))
 
 
-def _histogram(values: npt.NDArray[np.int32] | None) -> Histogram:
-    return Histogram.empty() if values is None else Histogram.of(values)
+def _binned(parts: Sequence[Finished], values: str, bins: str) -> Histogram:
+    """The histogram of one figure, by its bins if they are known."""
+    known = column(parts, bins)
+    return Histogram.of_binned(known) if known else Histogram.of(*column(parts, values))
 
 
-def _phases(finished: Finished) -> tuple[Phase, ...]:
+def _phases(parts: Sequence[Finished]) -> tuple[Phase, ...]:
     """A path that reached a phase has passed those before it."""
-    if finished.phase is None:
+    if not column(parts, "phase"):
         return ()
-    last = np.bincount(finished.phase, minlength=finished.phases)
-    passed = np.bincount(finished.phase[finished.outcome == Outcome.PASSED], minlength=finished.phases)
+    phase, outcome = (_joined(column(parts, name)) for name in ("phase", "outcome"))
+    last = np.bincount(phase, minlength=parts[0].phases)
+    passed = np.bincount(phase[outcome == Outcome.PASSED], minlength=parts[0].phases)
     reached = last[::-1].cumsum()[::-1]
     beyond = reached - last + passed
     return tuple(Phase(reached=r, passed=p) for r, p in zip(reached.tolist(), beyond.tolist(), strict=True))
 
 
-def _ends(finished: Finished) -> npt.NDArray[np.int64]:
+def _ends(parts: Sequence[Finished]) -> npt.NDArray[np.int64]:
     """How many paths end on each day in each way, int64[days, outcomes], the first row for day 0."""
-    ways = len(Outcome)
-    place = np.multiply(finished.days, ways, dtype=np.int64) + finished.outcome
-    rows = int(finished.days.max(initial=0)) + 1
-    return np.bincount(place, minlength=rows * ways).reshape(rows, ways)
+    ways, end = len(Outcome), 0
+    places, _ = scratch.of(sum(part.days.size for part in parts))
+    for part in parts:
+        begin, end = end, end + part.days.size
+        place = np.multiply(part.days, ways, out=places[begin:end], dtype=np.int64)
+        np.add(place, part.outcome, out=place)
+    rows = max(int(part.days.max(initial=0)) for part in parts) + 1
+    return np.bincount(places, minlength=rows * ways).reshape(rows, ways)
 
 
 def _parse(data: bytes) -> Tally:

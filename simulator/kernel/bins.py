@@ -1,4 +1,4 @@
-"""Bins on the device: the keys of `simulator.histogram`, where they cost next to nothing."""
+"""Bins on the device, as of `simulator.histogram.Binned`, where they cost next to nothing."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from jax import lax
 from simulator.histogram import EXACT_BITS
 
 
-def keys_of(values: jax.Array) -> jax.Array:
-    """The key of each int32 value."""
+def binned(values: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The key of each int32 value, and its excess."""
     magnitude = jnp.abs(values)
     bits = jnp.int32(32) - lax.clz(magnitude)
     shift = jnp.maximum(bits - jnp.int32(EXACT_BITS + 1), jnp.int32(0))
-    return jnp.asarray(jnp.sign(values) * ((shift << jnp.int32(EXACT_BITS)) + (magnitude >> shift)))
+    key = jnp.sign(values) * ((shift << jnp.int32(EXACT_BITS)) + (magnitude >> shift))
+    return key, magnitude & ((jnp.int32(1) << shift) - jnp.int32(1))

@@ -23,7 +23,7 @@ from jax import lax
 from simulator import rng, xla
 from simulator.ended import Bins, Ended
 from simulator.kernel import lanes, models, odds, rules
-from simulator.kernel.bins import keys_of
+from simulator.kernel.bins import binned
 from simulator.kernel.ending import Held, yielded
 from simulator.kernel.fan import record
 from simulator.kernel.models import Draw
@@ -99,7 +99,7 @@ def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
         trades_per_day=job.tables.trades_per_day if shape.fixed_days else None,
         fan=job.fan,
     )
-    return ended, Bins(final_pnl=keys_of(ended.final_pnl), max_drawdown=keys_of(ended.max_drawdown))
+    return ended, Bins(*binned(ended.final_pnl), *binned(ended.max_drawdown))
 
 
 def _words(job: Job, path: jax.Array, pair: jax.Array) -> Words:

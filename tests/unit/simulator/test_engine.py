@@ -11,7 +11,7 @@ import pytest
 from simulator import engine
 from simulator.device import lanes_and_tile, stretches
 from simulator.errors import AmountsTooLarge, InvalidInput
-from simulator.histogram import _keys_of
+from simulator.histogram import Binned
 from simulator.spec import REACH, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.unit.simulator.samples import DAYS, FRESH, RULES, START, plan_of
@@ -72,11 +72,12 @@ def test_bins_found_on_the_device_are_those_of_the_histogram() -> None:
     trades = ((2_000_000, -1_700_000, 35, -3), (-90_000, 60_000, 1_999))
     plan = plan_of(Settings(paths=2_048, seed=3), days=trades, rules=Rules(starting_balance_minor=10**8))
     found = engine.finished(plan, 0)
-    assert found.pnl_keys is not None
-    assert found.drawdown_keys is not None
-    assert np.array_equal(found.pnl_keys, _keys_of(found.final_pnl))
-    assert np.array_equal(found.drawdown_keys, _keys_of(found.max_drawdown))
-    assert np.abs(found.pnl_keys).max() > 4_096
+    for known, values in ((found.pnl_bins, found.final_pnl), (found.drawdown_bins, found.max_drawdown)):
+        assert known is not None
+        for one, other in zip(known, Binned.of(values), strict=True):
+            assert np.array_equal(one, other)
+        assert np.abs(known.keys).max() > 4_096
+        assert np.asarray(known.excess).max() > 1_000
 
 
 def test_more_paths_leave_the_first_ones_as_they_were() -> None:

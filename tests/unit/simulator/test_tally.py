@@ -8,10 +8,12 @@ from itertools import pairwise
 from random import Random
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from simulator.histogram import Binned
 from simulator.tally import Finished, Outcome, Tally
 
 FAN_DAYS = 3
@@ -140,22 +142,34 @@ def test_parts_joined_before_they_are_counted_give_the_same_bytes() -> None:
     whole = replace(with_all_figures(90), fan=finished(90, fan_paths=20).fan)
     parts = [replace(cut_all(whole, a, b), fan=whole.fan[:, :20] if a == 0 else whole.fan[:, :0]) for a, b in CUTS]
     assert Tally.of(Finished.joined(parts)).to_bytes() == Tally.of(whole).to_bytes()
+    assert Tally.of(*parts).to_bytes() == Tally.of(whole).to_bytes()
 
 
-def test_keys_that_are_known_already_change_nothing() -> None:
+def test_bins_that_are_known_already_change_nothing() -> None:
     paths = finished(2_000)
-    known = replace(
-        paths,
-        pnl_keys=np.array([key_of(value) for value in paths.final_pnl.tolist()], np.int32),
-        drawdown_keys=np.array([key_of(value) for value in paths.max_drawdown.tolist()], np.int32),
-    )
+    known = replace(paths, pnl_bins=bins_of(paths.final_pnl), drawdown_bins=bins_of(paths.max_drawdown))
     assert Tally.of(known).to_bytes() == Tally.of(paths).to_bytes()
+    halves = [
+        replace(known, **{name: half_of(name, known, a, b) for name in COLUMNS}) for a, b in ((0, 900), (900, 2_000))
+    ]
+    assert Finished.joined(halves).pnl_bins is not None
+    assert Tally.of(*halves).to_bytes() == Tally.of(Finished.joined(halves)).to_bytes() == Tally.of(paths).to_bytes()
 
 
-def key_of(value: int) -> int:
-    """As the module of the histogram defines it."""
-    shift = max(0, abs(value).bit_length() - 11)
-    return (1 if value >= 0 else -1) * (1024 * shift + (abs(value) >> shift))
+COLUMNS = ("outcome", "final_pnl", "max_drawdown", "days", "trades", "pnl_bins", "drawdown_bins")
+
+
+def half_of(name: str, paths: Finished, start: int, stop: int) -> object:
+    whole = getattr(paths, name)
+    return Binned(*(each[start:stop] for each in whole)) if isinstance(whole, Binned) else whole[start:stop]
+
+
+def bins_of(values: npt.NDArray[np.int32]) -> Binned:
+    """As the module of the histogram defines them."""
+    shifts = [max(0, abs(value).bit_length() - 11) for value in values.tolist()]
+    pairs = list(zip(values.tolist(), shifts, strict=True))
+    keys = [(1 if value >= 0 else -1) * (1024 * shift + (abs(value) >> shift)) for value, shift in pairs]
+    return Binned(np.array(keys, np.int32), np.array([abs(value) % (1 << shift) for value, shift in pairs], np.int32))
 
 
 def test_two_fans_are_refused() -> None:
