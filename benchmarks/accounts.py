@@ -43,6 +43,6 @@ def account(number: int) -> engine_pb2.SimulateInput:
     return message
 
 
-def _steps(answer: engine_pb2.SimulateManyResponse) -> int:
+def _steps(answer: engine_pb2.AccountAnswer) -> int:
     assert answer.WhichOneof("outcome") == "result", answer
     return answer.result.path_steps

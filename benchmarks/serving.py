@@ -55,7 +55,8 @@ class Served:
     def simulate_many(self, messages: Sequence[engine_pb2.SimulateInput]) -> int:
         """Path-steps of all accounts."""
         request = engine_pb2.SimulateManyRequest(inputs=messages)
-        answers = list(self.stub.SimulateMany(request, metadata=self._metadata, timeout=CALL_WITHIN_S))
+        responses = self.stub.SimulateMany(request, metadata=self._metadata, timeout=CALL_WITHIN_S)
+        answers = [each for response in responses for each in response.answers]
         assert sorted(each.index for each in answers) == list(range(len(messages)))
         return sum(each.result.path_steps for each in answers)
 

@@ -53,7 +53,7 @@ class BatchDispatcher:
         self._pace = pace
         self._running: dict[asyncio.Future[BatchDone], Batch] = {}
 
-    async def work(self) -> AsyncGenerator[tuple[Batch, BatchDone], None]:
+    async def work(self) -> AsyncGenerator[BatchDone, None]:
         """Each batch as it is done. Closing it frees the workers.
 
         Raises: WorkersLost.
@@ -68,7 +68,7 @@ class BatchDispatcher:
                     batch = self._running.pop(future)
                     answered = self._settled(batch, future)
                     if answered is not None:
-                        yield batch, answered
+                        yield answered
         finally:
             for future in self._running:
                 future.cancel()

@@ -43,18 +43,22 @@ class ChunkRefused:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchTask:
-    """Simulate these accounts, each a serialised SimulateInput. trace: the parent span."""
+    """Simulate these accounts, each a serialised SimulateInput. first: the place of the first one in the call.
 
+    trace: the parent span.
+    """
+
+    first: int
     inputs: tuple[bytes, ...]
     trace: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDone:
-    """What became of each account, in the order asked: a serialised SimulateManyResponse, its index that in the batch.
+    """What became of each account: serialised SimulateManyResponses, with the places in the call.
 
-    Fewer than asked if the call was cancelled. `seconds` is the time that it took.
+    Fewer accounts than asked if the call was cancelled. `seconds` is the time that it took.
     """
 
-    answers: tuple[bytes, ...]
+    responses: tuple[bytes, ...]
     seconds: float

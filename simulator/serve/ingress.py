@@ -110,11 +110,9 @@ class Ingress:
         todo = batches([each.settings.paths or DEFAULT_PATHS for each in request.inputs], self._max_workers)
         dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace)
         async with aclosing(dispatcher.work()) as steps:
-            async for batch, done in steps:
-                for data in done.answers:
-                    answer = engine_pb2.SimulateManyResponse.FromString(data)
-                    answer.index += batch.first
-                    yield answer
+            async for done in steps:
+                for response in done.responses:
+                    yield engine_pb2.SimulateManyResponse.FromString(response)
 
     def _pace(self) -> Pace:
         return Pace(
@@ -150,7 +148,7 @@ class Ingress:
 
         async def run(batch: Batch) -> BatchDone:
             inputs = request.inputs[batch.first : batch.first + batch.count]
-            task = BatchTask(inputs=tuple(each.SerializeToString() for each in inputs), trace=trace)
+            task = BatchTask(first=batch.first, inputs=tuple(each.SerializeToString() for each in inputs), trace=trace)
             answer: BatchDone = await unless_lost(self._workers.run_batch.remote(task))
             return answer
 

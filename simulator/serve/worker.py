@@ -112,12 +112,14 @@ class Worker:
         with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
             inputs = [engine_pb2.SimulateInput.FromString(each) for each in task.inputs]
             answers = sorted(many.simulate(inputs, threads=self._threads, stop=stop.is_set), key=attrgetter("index"))
+            for each in answers:
+                each.index += task.first
             steps = sum(each.result.path_steps for each in answers)
             span.set_attribute("path_steps", steps)
             self._telemetry.path_steps.add(steps)
             self._telemetry.chunks.add(1)
-            serialised = tuple(each.SerializeToString() for each in answers)
-            return BatchDone(answers=serialised, seconds=time.monotonic() - started)
+            responses = tuple(each.SerializeToString() for each in many.responses(answers))
+            return BatchDone(responses=responses, seconds=time.monotonic() - started)
 
     @contextmanager
     def _observed(self, name: str, trace: dict[str, str], about: Mapping[str, str | int]) -> Iterator[Any]:

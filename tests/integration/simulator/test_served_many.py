@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -48,11 +48,15 @@ def open_call(served: ServedSimulator, request: engine_pb2.SimulateManyRequest) 
             call.cancel()
 
 
-def run(served: ServedSimulator, request: engine_pb2.SimulateManyRequest) -> dict[int, engine_pb2.SimulateManyResponse]:
+def run(served: ServedSimulator, request: engine_pb2.SimulateManyRequest) -> dict[int, engine_pb2.AccountAnswer]:
     with open_call(served, request) as call:
-        answers = list(call)
+        answers = answered(call)
     assert len({each.index for each in answers}) == len(answers)
     return {each.index: each for each in answers}
+
+
+def answered(responses: Iterable[engine_pb2.SimulateManyResponse]) -> list[engine_pb2.AccountAnswer]:
+    return [each for response in responses for each in response.answers]
 
 
 def without_fan(found: result_pb2.SimulationResult) -> bytes:
@@ -97,7 +101,7 @@ def test_a_killed_worker_costs_no_account(simulator_address: Address, ray_cluste
         ray_cluster.kill_worker(ray_cluster.worker_pids()[0])
         rest = list(call)
 
-    found = [first, *rest]
+    found = answered([first, *rest])
     assert sorted(each.index for each in found) == list(range(24))
     undisturbed = run(served, many(account(23, LONG)))
     assert bits(next(each for each in found if each.index == 23).result) == bits(undisturbed[0].result)

@@ -37,7 +37,7 @@ def comparable(found: result_pb2.SimulationResult) -> bytes:
     return kept.SerializeToString(deterministic=True)
 
 
-def answers(inputs: Sequence[engine_pb2.SimulateInput], threads: int = 2) -> dict[int, engine_pb2.SimulateManyResponse]:
+def answers(inputs: Sequence[engine_pb2.SimulateInput], threads: int = 2) -> dict[int, engine_pb2.AccountAnswer]:
     found = list(many.simulate(inputs, threads=threads))
     assert len({each.index for each in found}) == len(found)
     return {each.index: each for each in found}
@@ -90,6 +90,16 @@ def test_what_turns_out_to_be_impossible_fails_its_account_alone_while_others_wa
     inputs[1].rules.ClearField("profit_target")
     found = answers(inputs)
     assert {index for index in range(9) if found[index].WhichOneof("outcome") == "error"} == {1}
+
+
+def test_answers_share_messages_as_far_as_these_may_be_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = [engine_pb2.AccountAnswer(index=index) for index in range(6)]
+    for index in (2, 3):
+        answers[index].error.fields.add(description="x" * 100)
+    monkeypatch.setattr(many, "MOST_BYTES", 50)
+    together = [[each.index for each in response.answers] for response in many.responses(answers)]
+    assert together == [[0, 1], [2], [3], [4, 5]]
+    assert list(many.responses([])) == []
 
 
 def test_no_accounts_have_no_answers() -> None:

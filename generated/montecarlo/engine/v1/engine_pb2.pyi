@@ -261,7 +261,7 @@ class FieldError(_message.Message):
 Global___FieldError: _TypeAlias = FieldError  # noqa: Y015
 
 @_typing.final
-class SimulateManyResponse(_message.Message):
+class AccountAnswer(_message.Message):
     """What became of one account."""
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -293,5 +293,29 @@ class SimulateManyResponse(_message.Message):
     _WhichOneofReturnType_outcome: _TypeAlias = _typing.Literal["result", "error"]  # noqa: Y015
     _WhichOneofArgType_outcome: _TypeAlias = _typing.Literal["outcome", b"outcome"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_outcome) -> _WhichOneofReturnType_outcome | None: ...
+
+Global___AccountAnswer: _TypeAlias = AccountAnswer  # noqa: Y015
+
+@_typing.final
+class SimulateManyResponse(_message.Message):
+    """Some of the accounts, as they are done; each is in one message only."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANSWERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def answers(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountAnswer]:
+        """In any order."""
+
+    def __init__(
+        self,
+        *,
+        answers: _abc.Iterable[Global___AccountAnswer] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answers", b"answers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SimulateManyResponse: _TypeAlias = SimulateManyResponse  # noqa: Y015
