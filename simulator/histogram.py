@@ -109,7 +109,7 @@ class Histogram:
         if excess_bits + size.bit_length() > _FLOAT_BITS and size > 1:
             return merge(*(Histogram.of_binned(half) for half in _halves(parts)))
         totals = np.bincount(_places([part.keys for part in parts], low), _weights(parts, 1 << excess_bits))
-        bins = np.flatnonzero(totals)
+        bins = _filled(totals)
         keys, both = bins.astype(np.int64) + low, totals[bins].astype(np.int64)
         return Histogram(
             keys=keys, counts=both >> excess_bits, excess=np.sign(keys) * (both & ((1 << excess_bits) - 1))
@@ -118,7 +118,7 @@ class Histogram:
     @staticmethod
     def of_counts(counts: npt.NDArray[np.integer], low: int = 0) -> Histogram:
         """The histogram of so many values `low`, `low` + 1, and so on."""
-        places = np.flatnonzero(counts)
+        places = _filled(counts)
         if not places.size:
             return _EMPTY
         values, held = places + low, counts[places].astype(np.int64)
@@ -223,7 +223,7 @@ def merge(a: Histogram, b: Histogram) -> Histogram:
         bins = part.keys - low
         counts[bins] += part.counts
         excess[bins] += part.excess
-    bins = np.flatnonzero(counts)
+    bins = _filled(counts)
     return Histogram(keys=bins + low, counts=counts[bins], excess=excess[bins])
 
 
@@ -256,6 +256,11 @@ def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, f
         return mean, mean, mean
     far = near + sign * ((1 << shift) - 1)
     return mean, float(min(near, far)), float(max(near, far))
+
+
+def _filled(counts: npt.NDArray[np.integer] | Float64s) -> npt.NDArray[np.intp]:
+    """The places that hold any. numpy finds those of booleans several times faster than those of numbers."""
+    return np.flatnonzero(counts != 0)
 
 
 def _halves(parts: list[Binned]) -> tuple[list[Binned], list[Binned]]:

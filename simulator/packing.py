@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Structure: TypeAlias = str | tuple[type, tuple["Structure", ...]] | None
-"""Of a leaf: the dtype of a number, or ARRAY. Of a tuple: its type, and of what is in it."""
+"""Of a leaf: the character of a number's dtype, or ARRAY. Of a tuple: its type, and of what is in it."""
 ARRAY: Final = ""
 
 
 class Packed(NamedTuple):
-    """numbers: those of each dtype as one vector, in the order of the dtypes' names; arrays: as they were."""
+    """numbers: those of each dtype as one vector, in the order of the dtypes' characters; arrays: as they were."""
 
     numbers: tuple[npt.NDArray[Any], ...]
     arrays: tuple[npt.NDArray[Any], ...]
@@ -29,7 +29,7 @@ class Layout:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The dtype of each leaf that is a number, ARRAY for an array."""
+        """The dtype's character of each leaf that is a number, ARRAY for an array."""
         return tuple(_kinds(self.structure))
 
     @property
@@ -53,7 +53,7 @@ def _sorted_out(tree: Any, sorts: dict[str, list[Any]]) -> Structure:
         return None
     if isinstance(tree, tuple):
         return type(tree), tuple([_sorted_out(each, sorts) for each in tree])
-    kind = ARRAY if tree.ndim else tree.dtype.name
+    kind = ARRAY if tree.ndim else tree.dtype.char
     sorts.setdefault(kind, []).append(tree)
     return kind
 
