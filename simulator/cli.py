@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -71,8 +72,7 @@ def simulate(options: argparse.Namespace) -> None:
     message = files.read_input(options.trades, options.rules)
     message.settings.CopyFrom(settings(options))
     plan = engine.plan(codec.decode(message), codec.digest(message))
-    if options.compile_cache:
-        compile_cache.keep_in(options.compile_cache)
+    keep_kernels(options.compile_cache)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         task = bar.add_task("simulating", total=plan.paths)
         found = crew.simulate(plan, lambda done, total: bar.update(task, completed=done, total=total))
@@ -81,6 +81,18 @@ def simulate(options: argparse.Namespace) -> None:
         print(as_json(answer))
     else:
         report.render(answer, Console())
+
+
+def keep_kernels(folder: str | None) -> None:
+    """Keeps compiled kernels in this folder, "" for none; without one, in the user's own, if there can be one.
+
+    Raises: OSError if the folder that was asked for cannot be made.
+    """
+    if folder is None:
+        with suppress(OSError, RuntimeError):
+            compile_cache.keep_in(compile_cache.of_the_user())
+    elif folder:
+        compile_cache.keep_in(Path(folder))
 
 
 def as_json(found: SimulationResult) -> str:
@@ -115,8 +127,9 @@ def parser() -> argparse.ArgumentParser:
     _add_settings(command)
     command.add_argument("--format", choices=("text", "json"), default="text", help="what to print (default: text)")
     command.add_argument(
-        "--compile-cache", type=Path, metavar="DIR", default=os.environ.get("MCSIM_COMPILE_CACHE") or None,
-        help="keep compiled kernels here for later runs (default: MCSIM_COMPILE_CACHE, else none)",
+        "--compile-cache", metavar="DIR", default=os.environ.get("MCSIM_COMPILE_CACHE"),
+        help="keep compiled kernels here for later runs, '' for nowhere"
+        " (default: MCSIM_COMPILE_CACHE, else ~/.cache/mcsim)",
     )  # fmt: skip
     return top
 

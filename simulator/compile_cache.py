@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import time
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 CPU_FACTS: Final = ("model name", "flags", "Features", "CPU part")
+UNUSED_S: Final = 30 * 86_400
+"""What nobody has used for so long is thrown away: each version of the package, or of jaxlib, makes its own kernels."""
+
+
+def of_the_user() -> Path:
+    """Where a user's programs keep what they can make again. Raises: RuntimeError for a user without a home."""
+    given = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    return (given if given.is_absolute() else Path.home() / ".cache") / "mcsim"
 
 
 def folder_for_this_machine(root: Path, cpuinfo: Path = Path("/proc/cpuinfo")) -> Path:
@@ -24,6 +35,21 @@ def keep_in(root: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     _kept[:] = [folder]
     return folder
+
+
+def used(file: Path) -> None:
+    """Notes that a kernel was found, so that it stays."""
+    with suppress(OSError):
+        os.utime(file)
+
+
+def sweep(folder: Path) -> None:
+    """Throws away what has been of no use for long, in the folders of other versions too."""
+    long_ago = time.time() - UNUSED_S
+    for file in folder.parent.glob("*/kernel-*"):
+        with suppress(OSError):  # another process may do the same
+            if file.stat().st_mtime < long_ago:
+                file.unlink()
 
 
 def kept_in() -> Path | None:

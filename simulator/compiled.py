@@ -149,9 +149,11 @@ def _read(file: Path, constants: Packed) -> Kernel | None:
     """The kernel in this file; None if there is none, or none that this process can use."""
     try:
         code = pickle.loads(file.read_bytes())  # noqa: S301 — our own file, as trusted as the code beside it
-        return _tried(code, constants)
+        kernel = _tried(code, constants)
     except Exception:  # noqa: BLE001 — whatever is wrong with a file that can be made again
         return None
+    compile_cache.used(file)
+    return kernel
 
 
 def _tried(code: Code, constants: Packed) -> Kernel:
@@ -168,5 +170,6 @@ def _keep(file: Path, code: Code) -> None:
     try:
         whole.write_bytes(pickle.dumps(code))
         whole.replace(file)
+        compile_cache.sweep(file.parent)
     except OSError:
         whole.unlink(missing_ok=True)  # a full disk costs later processes a compilation, and this one nothing

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, settings
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ["MCSIM_COMPILE_CACHE"] = ""  # tests leave nothing in the home folder, and find nothing there
 
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(
