@@ -100,6 +100,7 @@ def forget() -> None:
     from simulator.kernel import compiling  # noqa: PLC0415 — it imports jax
 
     _known.clear()
+    _tell_once.cache_clear()
     compiling.forget()
 
 
@@ -118,11 +119,16 @@ def _compiled(prepared: Prepared, file: Path | None) -> Kernel:
         code = by_jax.code()
         kernel = _tried(code, prepared.constants)
     except Exception as why:  # noqa: BLE001 — whatever it is, jax runs the kernel all the same
-        _log.warning("A kernel is not kept, and jax is imported to run it: %s", why)
+        _tell_once(str(why))
         return by_jax
     if file is not None:
         _keep(file, code)
     return kernel
+
+
+@cache
+def _tell_once(why: str) -> None:
+    _log.warning("Each process compiles its kernels, and imports jax to run them: %s", why)
 
 
 def _by_jax(prepared: Prepared) -> Compiled:

@@ -7,6 +7,7 @@ is tried before it is trusted, and where that fails `simulator.compiled` has jax
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib import import_module
@@ -90,7 +91,18 @@ class _Cpu:
         return self._jaxlib.array_result_handler(kind, self._here[0], committed=COMMITTED, _skip_checks=True)
 
 
-_cpu = cache(_Cpu)
+@cache
+def _one_cpu() -> _Cpu:
+    return _Cpu()
+
+
+def _cpu() -> _Cpu:
+    """The only one of this process: another would have a pool of threads of its own."""
+    with _guard:
+        return _one_cpu()
+
+
+_guard: Final = threading.Lock()
 
 
 def _complete(jaxlib: Any) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import os
 from functools import cache
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from typing import Final
 
 CPU: Final = "cpu"
-ACCELERATORS: Final = ("jax_plugins", "libtpu")
-"""What is installed where jax may run on another device: it looks for these itself."""
+PLUGINS: Final = "jax_plugins"
+"""The package, and the group of entry points, in which jax finds what makes it run on other devices."""
+LIBRARIES: Final = ("PJRT_NAMES_AND_LIBRARY_PATHS", "TPU_LIBRARY_PATH")
+"""Where else it looks: what is in these variables, and libtpu."""
 
 WHOLE_LOOPS: Final = 1 << 22
 """Bytes. A loop that touches fewer is compiled as one function instead of one for each array that a step yields, which
@@ -47,11 +50,17 @@ def prepare() -> None:
 def backend() -> str:
     """The kind of device that kernels run on, as jax names it; it is asked where it might find another than the CPU."""
     asked = os.environ.get("JAX_PLATFORMS", "")
-    if asked == CPU or not (asked or any(find_spec(each) for each in ACCELERATORS)):
+    if asked == CPU or not (asked or _another_is_installed()):
         return CPU
-    import jax  # noqa: PLC0415 — it takes longer than a small simulation
+    prepare()
+    import jax  # noqa: PLC0415 — it takes longer than a small simulation, and now reads what has been prepared
 
     return jax.default_backend()
+
+
+def _another_is_installed() -> bool:
+    packages = any(find_spec(each) for each in (PLUGINS, "libtpu"))
+    return packages or bool(entry_points(group=PLUGINS)) or any(os.environ.get(each) for each in LIBRARIES)
 
 
 def default_threads() -> int:

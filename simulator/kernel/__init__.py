@@ -1,4 +1,4 @@
-"""What is compiled: the only modules that import jax, which takes longer than a small simulation.
+"""What is compiled: the modules that import jax, which takes longer than a small simulation.
 
 What kernels take and yield is defined outside, in `simulator.shape`, `levels`, `tables` and `ended`: a process that
 finds its kernels compiled runs them without these modules.

@@ -10,7 +10,7 @@ from simulator.histogram import EXACT_BITS
 
 
 def binned(values: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The key of each int32 value, and its excess."""
+    """The key of each int32 value above -2^31, and its excess."""
     magnitude = jnp.abs(values)
     bits = jnp.int32(32) - lax.clz(magnitude)
     shift = jnp.maximum(bits - jnp.int32(EXACT_BITS + 1), jnp.int32(0))

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator import rng, xla
+from simulator import rng
 from simulator.ended import Bins, Ended
 from simulator.kernel import lanes, models, odds, rules
 from simulator.kernel.bins import binned
@@ -33,7 +33,6 @@ from simulator.levels import Levels
 from simulator.shape import Shape
 from simulator.tables import Fan, Tables
 
-xla.prepare()
 START: Final = 0xFFFFFFFF
 """The pair of steps that no path reaches; its words say where a path starts."""
 SECOND_STREAM: Final = 1 << 31

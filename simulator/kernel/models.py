@@ -7,7 +7,7 @@ stationary  Blocks of geometric length with mean L, wrapping round (Politis & Ro
 circular    Blocks of exactly L trades, wrapping round (Politis & Romano 1992): trades 1, L + 1, 2L + 1, … of a path
             begin a block, drawn like an iid trade; between them the next trade of the history follows.
 normal      Each trade's amount is a quantile of the normal or the Student-t that was fitted to the history
-student_t   (`simulator.fit`), read off a table (`simulator.curve`).
+student_t   (`simulator.fit`), read off a table (`simulator.kernel.curve`).
 
 One 32-bit word serves each trade. An index is the upper half of word x n, so it is uniform to 2^-32. The stationary
 bootstrap begins a block when word < T = 2^32/L, and such a word is itself uniform below T, so the same word gives the

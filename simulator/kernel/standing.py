@@ -1,4 +1,4 @@
-"""Where each path stands, which rules are compiled in, and the rules' numbers: what the rules are functions of.
+"""Where each path stands: with `simulator.shape` and `simulator.levels`, what the rules are functions of.
 
 Amounts are balances less the balance at the start of the path, in minor units. A path's `balance` is counted as if
 nothing had been withdrawn or deposited, so its changes are profits and losses: the account holds

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -117,6 +118,7 @@ def test_only_the_kernel_imports_jax() -> None:
         "import importlib, pkgutil, simulator, sys;"
         "[importlib.import_module(f'simulator.{each.name}')"
         " for each in pkgutil.iter_modules(simulator.__path__) if not each.ispkg];"
+        "from simulator.serve import ingress, worker;"
         "print('simulator.compiled' in sys.modules, 'jax' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, timeout=60, capture_output=True, text=True)
@@ -164,6 +166,30 @@ def test_without_jax_a_block_yields_what_it_yields_by_jax() -> None:
         assert np.array_equal(one, other)
 
 
+def test_threads_that_load_kernels_at_once_share_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+    together = threading.Barrier(4)
+
+    def make() -> object:
+        time.sleep(0.05)  # long enough for the others to want one too
+        made.append(object())
+        return made[-1]
+
+    def want() -> None:
+        together.wait()
+        native._cpu()
+
+    monkeypatch.setattr(native, "_Cpu", make)
+    native._one_cpu.cache_clear()
+    threads = [threading.Thread(target=want) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    native._one_cpu.cache_clear()
+    assert len(made) == 1
+
+
 class OfAnotherVersion:
     """A kernel whose results are no arrays of numbers."""
 
@@ -189,4 +215,4 @@ def test_where_jaxlib_lacks_a_part_jax_runs_kernels_and_says_why(
     compiled.forget()
     monkeypatch.setattr(native, "Kernel", kernel)
     assert engine.run(small_plan(), 0, 1).to_bytes() == first
-    assert "jax is imported to run it" in caplog.text
+    assert "imports jax to run them" in caplog.text

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.histogram import MAX_MAGNITUDE, Histogram, edges_of, merge
+from simulator.histogram import MAX_MAGNITUDE, Binned, Histogram, edges_of, merge
 
 MONEY = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=60)
 SMALL = st.lists(st.integers(-2047, 2047), min_size=1, max_size=60)
@@ -30,6 +30,37 @@ def test_count_and_total_are_exact(values: list[int]) -> None:
 @given(st.lists(st.integers(1 - MAX_MAGNITUDE, MAX_MAGNITUDE - 1), max_size=40))
 def test_totals_beyond_the_exact_range_of_float64_are_exact(values: list[int]) -> None:
     assert of(values * 400).total == sum(values) * 400
+
+
+LARGE = (
+    (5_000, MAX_MAGNITUDE - 1, ()),
+    (5_000, 1 - MAX_MAGNITUDE, (2_000, 2_000)),
+    ((1 << 15) - 2, (1 << 34) - 1, ()),
+    ((1 << 15) - 2, (1 << 34) - 1, (1, 1 << 14)),
+    (1 << 17, (1 << 30) - 1, (1 << 16,)),
+    ((1 << 17) - 1, (1 << 30) - 1, (1 << 16,)),
+)
+"""How many, of which value, cut where: as large as counts and excesses may be together, and larger."""
+
+
+@pytest.mark.parametrize(("count", "value", "cuts"), LARGE)
+def test_counts_and_excesses_that_are_summed_together_do_not_touch(
+    count: int, value: int, cuts: tuple[int, ...]
+) -> None:
+    others = np.array([-value, 0, 7])
+    parts = [others, *np.split(np.full(count, value, np.int64), cuts)]
+    for histogram in (Histogram.of(*parts), Histogram.of_binned([Binned.of(part) for part in parts])):
+        assert (histogram.count, histogram.total) == (count + 3, (count - 1) * value + 7)
+        assert histogram.at_ranks(np.array([histogram.count // 2])).tolist() == [value]
+
+
+@given(st.lists(st.lists(st.integers(1 - 2**31, 2**31 - 1), max_size=30), max_size=5))
+def test_values_whose_bins_are_known_give_the_same_bytes_in_parts(parts: list[list[int]]) -> None:
+    whole = of([value for part in parts for value in part])
+    arrays = [np.array(part, np.int32) for part in parts]
+    assert Histogram.of(*arrays).to_bytes() == whole.to_bytes()
+    known = [Binned(*(each.astype(np.int32) for each in Binned.of(array))) for array in arrays]
+    assert Histogram.of_binned(known).to_bytes() == whole.to_bytes()
 
 
 @given(MONEY, MONEY, MONEY)

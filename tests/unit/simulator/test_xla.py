@@ -34,12 +34,17 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """What was looked for among what is installed, of which there is nothing; nothing is known yet."""
     looked_for: list[str] = []
     monkeypatch.setattr(xla, "find_spec", looked_for.append)
+    monkeypatch.setattr(xla, "entry_points", lambda group: looked_for.append(f"entry points of {group}"))
+    for name in xla.LIBRARIES:
+        monkeypatch.delenv(name, raising=False)
     xla.backend.cache_clear()
     yield looked_for
     xla.backend.cache_clear()
 
 
-@pytest.mark.parametrize(("platforms", "looked_for"), [("cpu", []), ("", list(xla.ACCELERATORS))])
+@pytest.mark.parametrize(
+    ("platforms", "looked_for"), [("cpu", []), ("", ["jax_plugins", "libtpu", "entry points of jax_plugins"])]
+)
 def test_where_there_can_be_no_other_device_jax_is_not_asked(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, platforms: str, looked_for: list[str]
 ) -> None:
@@ -49,11 +54,23 @@ def test_where_there_can_be_no_other_device_jax_is_not_asked(
     assert asked == looked_for
 
 
-@pytest.mark.parametrize(("platforms", "there"), [("", "jax_plugins"), ("", "libtpu"), ("cuda", ""), ("cuda,cpu", "")])
-def test_where_there_can_be_another_device_jax_is_asked(
+@pytest.mark.parametrize("platforms", ["", "cuda", "cuda,cpu"])
+@pytest.mark.parametrize("there", ["jax_plugins", "libtpu", "entry points", *xla.LIBRARIES])
+def test_where_there_can_be_another_device_jax_is_asked_once_xla_has_been_told(
     asked: list[str], monkeypatch: pytest.MonkeyPatch, platforms: str, there: str
 ) -> None:
     monkeypatch.setenv("JAX_PLATFORMS", platforms)
     monkeypatch.setattr(xla, "find_spec", lambda name: name == there or None)
-    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=lambda: "gpu"))
+    monkeypatch.setattr(xla, "entry_points", lambda group: ["one"] if there == "entry points" else [])
+    if there in xla.LIBRARIES:
+        monkeypatch.setenv(there, "a path")
+    monkeypatch.setenv("XLA_FLAGS", "")
+    told: list[str] = []
+
+    def default_backend() -> str:
+        told.append(os.environ["XLA_FLAGS"])
+        return "gpu"
+
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=default_backend))
     assert xla.backend() == "gpu"
+    assert told == [xla.flags("")]

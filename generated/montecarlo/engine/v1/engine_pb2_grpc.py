@@ -60,8 +60,8 @@ class EngineServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SimulateMany(self, request, context):
-        """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
-        A bad input fails its account alone. Ending the call cancels the rest.
+        """Simulates many accounts, each with its own history and rules: one answer an account, in any order, those of
+        some accounts in a message as they are done. A bad input fails its account alone. Ending the call cancels the rest.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

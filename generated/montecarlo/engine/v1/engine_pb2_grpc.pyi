@@ -38,8 +38,8 @@ class EngineServiceStub:
     INVALID_ARGUMENT for a bad input, with BadRequest details; RESOURCE_EXHAUSTED when too busy.
     """
     SimulateMany: _grpc.UnaryStreamMultiCallable[_engine_pb2.SimulateManyRequest, _engine_pb2.SimulateManyResponse]
-    """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
-    A bad input fails its account alone. Ending the call cancels the rest.
+    """Simulates many accounts, each with its own history and rules: one answer an account, in any order, those of
+    some accounts in a message as they are done. A bad input fails its account alone. Ending the call cancels the rest.
     """
 
 @_typing.type_check_only
@@ -52,8 +52,8 @@ class EngineServiceAsyncStub(EngineServiceStub):
     INVALID_ARGUMENT for a bad input, with BadRequest details; RESOURCE_EXHAUSTED when too busy.
     """
     SimulateMany: _aio.UnaryStreamMultiCallable[_engine_pb2.SimulateManyRequest, _engine_pb2.SimulateManyResponse]  # type: ignore[assignment]
-    """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
-    A bad input fails its account alone. Ending the call cancels the rest.
+    """Simulates many accounts, each with its own history and rules: one answer an account, in any order, those of
+    some accounts in a message as they are done. A bad input fails its account alone. Ending the call cancels the rest.
     """
 
 class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -75,8 +75,8 @@ class EngineServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _engine_pb2.SimulateManyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_engine_pb2.SimulateManyResponse], _abc.AsyncIterator[_engine_pb2.SimulateManyResponse]]:
-        """Simulates many accounts, each with its own history and rules: one answer an account, as each is done, in any order.
-        A bad input fails its account alone. Ending the call cancels the rest.
+        """Simulates many accounts, each with its own history and rules: one answer an account, in any order, those of
+        some accounts in a message as they are done. A bad input fails its account alone. Ending the call cancels the rest.
         """
 
 def add_EngineServiceServicer_to_server(servicer: EngineServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
