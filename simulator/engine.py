@@ -11,7 +11,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import Final
 
-from simulator.launching import Launcher, loaded
+from simulator.launching import Flight, Launcher, loaded
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
 from simulator.xla import default_threads
@@ -38,7 +38,12 @@ def tally(plan: Plan, blocks: range, launcher: Launcher) -> Tally:
     """The tally of these blocks, as far as there are any. Raises: AmountsTooLarge."""
     device, wanted = loaded(plan), in_batches(range(blocks.start, min(blocks.stop, plan.blocks)))
     flights = launcher.flown((batch, device, batch) for batch in wanted)
-    return reduce(Tally.merge, (Tally.of(*flight.parts()) for _, flight in flights), Tally.empty())
+    return reduce(Tally.merge, map(_landed, flights), Tally.empty())
+
+
+def _landed(flown: tuple[object, Flight]) -> Tally:
+    """A flight's tally. Nothing holds its paths then while the next ones are launched."""
+    return Tally.of(*flown[1].parts())
 
 
 def simulate(
