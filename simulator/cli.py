@@ -74,8 +74,10 @@ def simulate(options: argparse.Namespace) -> None:
     plan = engine.plan(codec.decode(message), codec.digest(message))
     keep_kernels(options.compile_cache)
     with Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
-        task = bar.add_task("simulating", total=plan.paths)
-        found = crew.simulate(plan, lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task("preparing", total=plan.paths)
+        found = crew.simulate(
+            plan, lambda done, total: bar.update(task, description="simulating", completed=done, total=total)
+        )
     answer = result.build(plan, found, time.perf_counter() - started)
     if options.format == "json":
         print(as_json(answer))
