@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator import loading, loading_rules, rng, xla
+from simulator.bins import Binned
 from simulator.compiled import Prepared
 from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge
-from simulator.histogram import Binned
 from simulator.planning import Plan
 from simulator.shape import Shape
 from simulator.tally import Finished

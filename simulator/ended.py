@@ -31,7 +31,7 @@ class Ended(NamedTuple):
 
 
 class Bins(NamedTuple):
-    """Two figures of each path, int32[paths], as of `simulator.histogram.Binned`."""
+    """Two figures of each path, int32[paths], as of `simulator.bins.Binned`."""
 
     pnl_keys: jax.Array
     pnl_excess: jax.Array

@@ -1,10 +1,7 @@
-"""A mergeable histogram of signed integers with a fixed layout: exact near zero, log-linear beyond.
+"""A mergeable histogram of signed integers, with the bins of `simulator.bins`.
 
-The bin of a value v is its key: v itself where |v| < 2048, else sign(v) · (1024·e + (|v| >> e)) with e the shift
-that leaves 11 bits of |v|. Keys rise with the values, a bin is at most 2^-10 of its values wide, and the layout
-depends on nothing: any two histograms merge, exactly and in any order. Each bin holds its count and the exact
-excess of its values over the bin's edge nearest to zero, so the mean of a bin is exact and an atom stays an atom.
-(The layout is that of HdrHistogram, G. Tene, with 10 bits below the leading one.)
+As their layout depends on nothing, any two histograms merge, exactly and in any order. Each bin holds its count and the
+exact excess of its values over the bin's edge nearest to zero, so the mean of a bin is exact and an atom stays an atom.
 """
 
 from __future__ import annotations
@@ -13,14 +10,14 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from simulator.bins import EXACT_BITS, Binned, Int64s, all_exact, edges_of, keys_of
 from simulator.scratch import scratch
 
-Int64s = npt.NDArray[np.int64]
 Float64s = npt.NDArray[np.float64]
 
 MAX_MAGNITUDE: Final = 1 << 40
@@ -29,35 +26,13 @@ MAX_MAGNITUDE: Final = 1 << 40
 MAX_COUNT: Final = 1 << 34
 """The most values one histogram may hold."""
 
-EXACT_BITS: Final = 10
-"""Bits below the leading one that tell bins apart."""
-
 _VERSION: Final = 1
 _HEADER: Final = struct.Struct("<BI")
-_MANTISSA_SHIFT: Final = 52 - EXACT_BITS
-_EXPONENT_OFFSET: Final = (1023 + EXACT_BITS - 1) << EXACT_BITS
-_ALL_BUT_SIGN: Final = np.int64(np.iinfo(np.int64).max)
-_LEADING: Final = 1 << EXACT_BITS
-_EXACT: Final = 2 * _LEADING
-"""Smaller values are their own keys."""
 _DENSE: Final = 1 << 16
 """Values that spread over fewer whole numbers than this are counted one by one."""
 _FLOAT_BITS: Final = 53
 """Whole numbers of so many bits are exact in float64."""
 _WIDTHS: Final = (1, 2, 4, 8)
-
-
-class Binned(NamedTuple):
-    """Values by their bins. keys; excess: by how much the magnitude of each is beyond that of the bin's edge."""
-
-    keys: npt.NDArray[np.integer]
-    excess: npt.NDArray[np.integer]
-
-    @staticmethod
-    def of(values: npt.NDArray[np.integer]) -> Binned:
-        """Of values below MAX_MAGNITUDE."""
-        keys, magnitudes = _keys_of(values), np.abs(values, dtype=np.int64)
-        return Binned(keys, magnitudes & ((np.int64(1) << _shift(np.abs(keys))) - 1))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)  # no slots: what follows from the bins is kept once it was asked for
@@ -122,9 +97,9 @@ class Histogram:
         if not places.size:
             return _EMPTY
         values, held = places + low, counts[places].astype(np.int64)
-        if _all_exact(values):
+        if all_exact(values):
             return Histogram(keys=values, counts=held, excess=np.zeros_like(values))
-        keys, first = np.unique(_keys_of(values), return_index=True)
+        keys, first = np.unique(keys_of(values), return_index=True)
         total, held = np.add.reduceat(held * values, first), np.add.reduceat(held, first)
         return Histogram(keys=keys, counts=held, excess=total - held * edges_of(keys))
 
@@ -227,25 +202,6 @@ def merge(a: Histogram, b: Histogram) -> Histogram:
     return Histogram(keys=bins + low, counts=counts[bins], excess=excess[bins])
 
 
-def edges_of(keys: Int64s) -> Int64s:
-    """The edge nearest to zero of each bin, of keys that rise: the only value of an exact bin."""
-    if _all_exact(keys):
-        return keys
-    magnitude = np.abs(keys)
-    shift = _shift(magnitude)
-    return np.asarray(np.sign(keys) * ((magnitude - (shift << EXACT_BITS)) << shift), dtype=np.int64)
-
-
-def _shift(magnitudes: Int64s) -> Int64s:
-    """The bits that are left out of the keys of these magnitudes."""
-    return np.asarray(np.maximum((magnitudes >> EXACT_BITS) - 1, 0), dtype=np.int64)
-
-
-def _all_exact(rising: Int64s) -> bool:
-    """Whether each of these values, or of these keys, has a bin to itself."""
-    return not rising.size or (rising[0] > -_EXACT and rising[-1] < _EXACT)
-
-
 def _mean_and_bounds(key: int, count: int, excess: int) -> tuple[float, float, float]:
     """Of one bin. Numbers, as for the few that are asked for arrays take longer."""
     sign, magnitude = (1, key) if key >= 0 else (-1, -key)
@@ -289,17 +245,6 @@ def _weights(parts: Sequence[Binned], one: int) -> Float64s:
         begin, end = end, end + part.excess.size
         np.add(part.excess, float(one), out=weights[begin:end], dtype=np.float64)
     return weights
-
-
-def _keys_of(values: npt.NDArray[np.integer]) -> Int64s:
-    """The keys of integers, from the exponent and the 10 bits below the leading one of their float64 form."""
-    keys = values.astype(np.float64).view(np.int64) & _ALL_BUT_SIGN
-    keys >>= _MANTISSA_SHIFT
-    keys -= _EXPONENT_OFFSET
-    keys *= np.sign(values)
-    # The exponent of a smaller value says nothing: it is its own key.
-    np.copyto(keys, values, where=(values > -_LEADING) & (values < _LEADING))
-    return keys
 
 
 def _pack(column: Int64s) -> bytes:

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from simulator import histogram
 from simulator.bands import Bands
-from simulator.histogram import Binned, Histogram
+from simulator.bins import Binned
+from simulator.histogram import Histogram
 from simulator.scratch import scratch
 
 FIGURES: Final = (

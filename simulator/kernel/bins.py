@@ -1,4 +1,4 @@
-"""Bins on the device, as of `simulator.histogram.Binned`, where they cost next to nothing."""
+"""Bins on the device, as of `simulator.bins.Binned`, where they cost next to nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from simulator.histogram import EXACT_BITS
+from simulator.bins import EXACT_BITS
 
 
 def binned(values: jax.Array) -> tuple[jax.Array, jax.Array]:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from typing import Any, cast
 import jax
 import numpy as np
 import pytest
+from jax.experimental.compilation_cache import compilation_cache
 
 from simulator import compile_cache, compiled, engine, native, packing
 from simulator.device import Device
@@ -66,11 +67,15 @@ def test_beside_a_folder_of_jax_nothing_is_kept(folder: Path, caplog: pytest.Log
     kept.unlink()
     compiled.forget()
     config = cast("Any", jax.config)
+    least_s = config.jax_persistent_cache_min_compile_time_secs
     config.update("jax_compilation_cache_dir", str(folder / "of-jax"))
+    config.update("jax_persistent_cache_min_compile_time_secs", 0)
     try:
         assert engine.run(small_plan(), 0, 1).to_bytes() == first
     finally:
         config.update("jax_compilation_cache_dir", None)
+        config.update("jax_persistent_cache_min_compile_time_secs", least_s)
+        compilation_cache.reset_cache()  # jax would go on to read there
     assert not list(folder.glob("kernel-*"))
     assert "JAX_COMPILATION_CACHE_DIR" in caplog.text
 
@@ -166,28 +171,38 @@ def test_without_jax_a_block_yields_what_it_yields_by_jax() -> None:
         assert np.array_equal(one, other)
 
 
+class Door:
+    """A lock before which all of some threads have come before any of them is let through."""
+
+    def __init__(self, threads: int) -> None:
+        self._all_here = threading.Barrier(threads)
+        self._lock = threading.Lock()
+        self.passed = 0
+
+    def __enter__(self) -> None:
+        self._all_here.wait(timeout=20)
+        self._lock.acquire()
+        self.passed += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
 def test_threads_that_load_kernels_at_once_share_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[object] = []
-    together = threading.Barrier(4)
+    made: list[str] = []
+    door = Door(4)
 
     def make() -> object:
-        time.sleep(0.05)  # long enough for the others to want one too
-        made.append(object())
-        return made[-1]
-
-    def want() -> None:
-        together.wait()
-        native._cpu()
+        made.append(threading.current_thread().name)
+        return object()
 
     monkeypatch.setattr(native, "_Cpu", make)
+    monkeypatch.setattr(native, "_guard", door)
     native._one_cpu.cache_clear()
-    threads = [threading.Thread(target=want) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        found = {id(each.result()) for each in [pool.submit(native._cpu) for _ in range(4)]}
     native._one_cpu.cache_clear()
-    assert len(made) == 1
+    assert (door.passed, len(made), len(found)) == (4, 1, 1)
 
 
 class OfAnotherVersion:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from simulator import engine
+from simulator.bins import Binned
 from simulator.device import lanes_and_tile, stretches
 from simulator.errors import AmountsTooLarge, InvalidInput
-from simulator.histogram import Binned
 from simulator.spec import REACH, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.unit.simulator.samples import DAYS, FRESH, RULES, START, plan_of

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.histogram import MAX_MAGNITUDE, Binned, Histogram, edges_of, merge
+from simulator.bins import Binned, edges_of
+from simulator.histogram import MAX_MAGNITUDE, Histogram, merge
 
 MONEY = st.lists(st.integers(-(2**31), 2**31 - 1), max_size=60)
 SMALL = st.lists(st.integers(-2047, 2047), min_size=1, max_size=60)

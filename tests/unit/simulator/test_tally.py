@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.histogram import Binned
+from simulator.bins import Binned
 from simulator.tally import Finished, Outcome, Tally
 
 FAN_DAYS = 3
