@@ -18,6 +18,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
+from weakref import WeakValueDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +47,13 @@ class Kernel(Protocol):
         """`run_block` of the paths of `where`."""
 
 
+HELD: Final = 128
+"""Kernels that a process holds, those that were used last. A kernel takes some MiB, in up to 300 mappings of memory, of
+which Linux lets a process have 65,530; XLA ends a process that wants more.
+"""
+
 _known: Final[dict[object, Kernel]] = {}
-_locks: Final[dict[object, threading.Lock]] = {}
+_locks: Final = WeakValueDictionary[object, threading.Lock]()
 _guard: Final = threading.Lock()
 
 
@@ -84,10 +90,20 @@ def _found(prepared: Prepared) -> Kernel:
     with _guard:
         lock = _locks.setdefault(key, threading.Lock())
     with lock:
-        kernel = _known.get(key)
-        if kernel is None:
-            kernel = _known[key] = _made(prepared, key)
+        kernel = _known.get(key) or _made(prepared, key)
+        _hold(key, kernel)
     return kernel
+
+
+def _hold(key: object, kernel: Kernel) -> None:
+    """As the one used last; the one that nobody has used for longest may have to go, once no plan that is loaded needs
+    it.
+    """
+    with _guard:
+        _known.pop(key, None)
+        _known[key] = kernel
+        while len(_known) > HELD:
+            del _known[next(iter(_known))]
 
 
 def count() -> int:
@@ -97,11 +113,8 @@ def count() -> int:
 
 def forget() -> None:
     """Nothing is compiled any more in this process, but for plans that are loaded already."""
-    from simulator.kernel import compiling  # noqa: PLC0415 — it imports jax
-
     _known.clear()
     _tell_once.cache_clear()
-    compiling.forget()
 
 
 def _made(prepared: Prepared, key: object) -> Kernel:

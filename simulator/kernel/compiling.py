@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, cast
 
 import jax
@@ -18,7 +17,6 @@ from simulator.packing import ARRAY, Layout, Packed, filled
 from simulator.shape import Shape
 
 
-@partial(jax.jit, static_argnums=(0, 1), keep_unused=True)
 def run_packed(shape: Shape, layout: Layout, constants: Packed, paths: jax.Array) -> tuple[Ended, Bins]:
     """`run_block` of packed arguments. paths: uint32[4], the two words of the key, the first path, and how many."""
     tables, levels, fan = unpacked(layout, constants)
@@ -51,8 +49,13 @@ class Compiled:
     def __init__(self, shape: Shape, layout: Layout, constants: Packed, paths: npt.NDArray[Any]) -> None:
         """For arguments of these shapes and dtypes."""
         _keep_on_other_devices()
+
+        def run(constants: Packed, paths: jax.Array) -> tuple[Ended, Bins]:
+            return run_packed(shape, layout, constants, paths)
+
+        # Of a function of its own, for jax holds what it compiled of a function as long as there is the function.
         with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
-            self._compiled = cast("Any", run_packed).lower(shape, layout, constants, paths).compile()
+            self._compiled = cast("Any", jax.jit(run, keep_unused=True)).lower(constants, paths).compile()
 
     def held(self, constants: Packed) -> Packed:
         """These, as `run` takes them."""
@@ -86,8 +89,3 @@ def _keep_on_other_devices() -> None:
 
 def _keeps_itself() -> bool:
     return bool(cast("Any", jax.config).jax_compilation_cache_dir)
-
-
-def forget() -> None:
-    """Nothing that was traced is known any more."""
-    cast("Any", run_packed).clear_cache()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import numpy as np
 import pytest
 from jax.experimental.compilation_cache import compilation_cache
 
-from simulator import compile_cache, compiled, engine, native, packing
+from simulator import compile_cache, compiled, engine, launching, native, packing
 from simulator.device import Device
 from simulator.spec import Model, Settings
 from tests.unit.simulator.samples import plan_of
@@ -30,8 +31,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return compile_cache.keep_in(tmp_path)
 
 
-def small_plan() -> engine.Plan:
-    return replace(plan_of(Settings(paths=64, seed=3)), block_paths=64)
+def small_plan(paths: int = 64) -> engine.Plan:
+    """Of one block; with another number of paths it takes another kernel."""
+    return replace(plan_of(Settings(paths=paths, seed=3)), block_paths=paths)
 
 
 def test_a_kept_kernel_is_found_without_tracing_and_gives_the_same_bytes(folder: Path, traces: list[object]) -> None:
@@ -102,6 +104,50 @@ def test_threads_that_need_one_kernel_trace_it_once(folder: Path, traces: list[o
     for thread in threads:
         thread.join()
     assert len(traces) == 1
+
+
+def test_kernels_that_were_not_used_for_longest_are_let_go(
+    traces: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compiled, "HELD", 2)
+
+    def compilations(paths: int) -> int:
+        before = len(traces)
+        engine.run(small_plan(paths), 0, 1)
+        return len(traces) - before
+
+    assert [compilations(paths) for paths in (8, 16, 8, 32)] == [1, 1, 0, 1]
+    assert compiled.count() == 2
+    assert [compilations(paths) for paths in (8, 32, 16)] == [0, 0, 1]
+
+
+def test_a_kernel_that_is_let_go_is_freed_and_one_that_is_held_takes_its_memory_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Linux lets a process map memory so often and no oftener, and XLA ends a process that wants more."""
+
+    def mappings() -> int:
+        launching.loaded.cache_clear()
+        gc.collect()
+        return len(Path("/proc/self/maps").read_bytes().splitlines())
+
+    def grown(kernels: int) -> int:
+        before = mappings()
+        for paths in range(8, 8 + kernels):
+            engine.run(small_plan(paths), 0, 1)
+        return mappings() - before
+
+    compiled.forget()
+    engine.run(small_plan(7), 0, 1)
+    prepared = Device(small_plan(7))._of_fan
+    before = mappings()
+    kernel = compiled._by_jax(prepared)
+    of_one = mappings() - before
+    del kernel
+    assert of_one > 20
+    assert grown(4) < 5 * of_one
+    monkeypatch.setattr(compiled, "HELD", 1)
+    assert grown(4) < of_one
 
 
 def test_another_process_finds_it_under_the_same_name(folder: Path) -> None:
