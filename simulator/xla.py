@@ -24,9 +24,14 @@ a scheduler would then call one by one: a step of a tile takes some microseconds
 """
 VECTOR_BITS: Final = 512
 """As wide as the CPU has them: all is integers, so nothing is lost by a lower clock on the few CPUs that lower it."""
+SCHEDULER: Final = "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"
+"""As few arrays at a time as can be. The usual order is made for functions that run beside one another; a block runs on
+one core, as others run on the others.
+"""
 FLAGS: Final = {
     "xla_backend_extra_options": f"xla_cpu_small_while_loop_byte_threshold={WHOLE_LOOPS}",
     "xla_cpu_prefer_vector_width": str(VECTOR_BITS),
+    "xla_cpu_scheduler_type": SCHEDULER,
 }
 
 

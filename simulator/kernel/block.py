@@ -5,7 +5,8 @@ It only wires the parts: random bits (`rng`), the next trade (`models`), the rul
 share one compilation.
 
 Lanes are visited a tile at a time, so that what a step touches stays near the core. Once the living fit half the tiles,
-they are moved together: a path that has ended costs no more than that. All lanes share one count of steps.
+they are moved together: a path that has ended costs no more than that. All lanes share one count of steps. On a CPU all
+of this is compiled as one function.
 
 The random bits of a pair of steps are drawn `once`, which takes one array: the two words travel as one complex number.
 Nothing is calculated with that number.
@@ -89,8 +90,7 @@ def run_block(shape: Shape, job: Job) -> tuple[Ended, Bins]:
     if shape.lanes == shape.tile:
         held = _held(lax.while_loop(_any_living, partial(_round, shape, job), _begin(shape, job)).loop)
     else:
-        end = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job))
-        held = lax.cond(end.moved, lambda: _kept(shape, end), lambda: _held(end.loop))
+        held = lax.while_loop(_any_living, partial(_stage, shape, job), _begin(shape, job)).ended
     ended = yielded(
         shape.features,
         job.levels,
@@ -173,33 +173,35 @@ def _any_living(block: Block) -> jax.Array:
 
 
 def _stage(shape: Shape, job: Job, block: Block) -> Block:
-    """Rounds until the living fit half the tiles; then they are moved."""
+    """Rounds until the living fit half the tiles; then what has ended is kept, and the living are moved."""
 
     def fill(block: Block) -> jax.Array:
         return jnp.asarray(_any_living(block) & (jnp.int32(2) * _whole_tiles(shape, block.living) > block.visited))
 
-    block = lax.while_loop(fill, partial(_round, shape, job), block)
-    found: Block = lax.cond(_any_living(block), partial(_moved, shape), lambda block: block, block)
-    return found
+    return _moved(shape, lax.while_loop(fill, partial(_round, shape, job), block))
 
 
 def _round(shape: Shape, job: Job, block: Block) -> Block:
     """Some steps of every lane that is visited."""
     before, pairs = block.loop, _pairs(shape, job, block.loop.pair)
 
-    def visit(number: jax.Array, loop: Loop) -> Loop:
+    def steps(path: jax.Array, tile: Loop) -> tuple[Loop, jax.Array]:
+        after: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, path, each), tile)
+        return after, jnp.sum(rules.living(after.state), dtype=jnp.int32)
+
+    def visit(number: jax.Array, found: tuple[Loop, jax.Array]) -> tuple[Loop, jax.Array]:
+        loop, living = found
         at = number * jnp.int32(shape.tile)
         path = lax.dynamic_slice(block.path, (at,), (shape.tile,))
-        tile: Loop = lanes.cut(loop, before, at, shape.tile)
-        after: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, path, each), tile)
-        return lanes.put(loop, after, at)
+        after, more = steps(path, lanes.cut(loop, before, at, shape.tile))
+        return lanes.put(loop, after, at), living + more
 
     if shape.lanes == shape.tile:
-        loop: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, block.path, each), before)
+        loop, living = steps(block.path, before)
     else:
-        loop = lax.fori_loop(jnp.int32(0), block.visited // jnp.int32(shape.tile), visit, before)
-    visited = lax.iota(jnp.int32, shape.lanes) < block.visited
-    return block._replace(loop=loop, living=jnp.sum(rules.living(loop.state) & visited, dtype=jnp.int32))
+        tiles = block.visited // jnp.int32(shape.tile)
+        loop, living = lax.fori_loop(jnp.int32(0), tiles, visit, (before, jnp.int32(0)))
+    return block._replace(loop=loop, living=living)
 
 
 def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
@@ -211,14 +213,14 @@ def _pairs(shape: Shape, job: Job, done: jax.Array) -> jax.Array | int:
 
 
 def _moved(shape: Shape, block: Block) -> Block:
-    """The living in the first lanes that have room for them.
+    """What all lanes have held kept, and the living in the first lanes that have room for them.
 
     At least half the tiles are left, so they hold as many paths that have ended as those that are kept have room for
     beside the living. These come last, so each comes from a tile that is left: `lanes.closed_up` may work in place.
     """
     needed = _whole_tiles(shape, block.living)
-    ended = _kept(shape, block)
-    order = lanes.living_first(rules.living(block.loop.state), block.visited)
+    ended, visited = _kept(shape, block)
+    order = lanes.living_first(rules.living(block.loop.state), jnp.where(_any_living(block), visited, jnp.int32(0)))
     loop, path = lanes.closed_up((block.loop, block.path), order, needed, shape.tile)
     return block._replace(loop=loop, path=path, ended=ended, visited=needed, moved=jnp.bool_(True))  # noqa: FBT003 — a value
 
@@ -227,14 +229,17 @@ def _held(loop: Loop) -> Held:
     return Held(state=loop.state, odds=None if loop.draw.odds is None else loop.draw.odds.total, fan=loop.fan)
 
 
-def _kept(shape: Shape, block: Block) -> Held:
-    """What all lanes have held, by path. Lanes that were never moved are copied, which is faster.
+def _kept(shape: Shape, block: Block) -> tuple[Held, jax.Array]:
+    """What all lanes have held, by path, and how many were visited. Lanes that were never moved are copied, which is
+    faster.
 
     One of the two loops has no steps: for a choice between them XLA would copy all lanes.
     """
+    held = _held(block.loop)
     first, later = (jnp.where(block.moved == moved, block.visited, jnp.int32(0)) for moved in (False, True))
-    ended = lanes.kept(block.ended, _held(block.loop), None, first, shape.tile)
-    return lanes.kept(ended, _held(block.loop), block.path, later, shape.tile)
+    ended, copied = lanes.kept(block.ended, held, None, first, shape.tile)
+    ended, placed = lanes.kept(ended, held, block.path, later, shape.tile)
+    return ended, copied + placed
 
 
 def _pair(shape: Shape, job: Job, path: jax.Array, loop: Loop) -> Loop:

@@ -5,6 +5,8 @@ Any pytree will do: an array has an entry a lane, a scalar is shared by all lane
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -34,28 +36,62 @@ def put(lanes: Leaves, tile: Leaves, first: jax.Array) -> Leaves:
     return found
 
 
-def kept(archive: Leaves, lanes: Leaves, place: jax.Array | None, count: jax.Array, width: int) -> Leaves:
+def kept(
+    archive: Leaves, lanes: Leaves, place: jax.Array | None, count: jax.Array, width: int
+) -> tuple[Leaves, jax.Array]:
     """The archive with what the first `count` lanes, whole tiles, hold: lane i goes to entry `place[i]`, none twice, or
-    without places to entry i.
+    without places to entry i. And `count`, which is known only then: what follows from it comes after, so XLA may do it
+    in place, in the same lanes. Otherwise it copies them all.
     """
+    if place is None:
+        return _copied(archive, lanes, count, width)
+    found: tuple[Leaves, jax.Array] = lax.platform_dependent(
+        archive, lanes, place, count, cpu=_placed_one_by_one, default=partial(_placed_by_tile, width=width)
+    )
+    return found
 
-    def keep(number: jax.Array, archive: Leaves) -> Leaves:
-        first = number * jnp.int32(width)
-        tile = cut(lanes, lanes, first, width)
-        if place is None:
-            return put(archive, tile, first)
-        to = lax.dynamic_slice(place, (first,), (width,))
+
+def _copied(archive: Leaves, lanes: Leaves, count: jax.Array, width: int) -> tuple[Leaves, jax.Array]:
+    return _steadily(archive, count, width, lambda archive, at: put(archive, cut(lanes, lanes, at, width), at))
+
+
+def _placed_one_by_one(archive: Leaves, lanes: Leaves, place: jax.Array, count: jax.Array) -> tuple[Leaves, jax.Array]:
+    """XLA compiles a loop without a scatter as one function, one with it as many that a scheduler calls."""
+
+    def keep(archive: Leaves, lane: jax.Array) -> Leaves:
+        return put(archive, cut(lanes, lanes, lane, 1), lax.dynamic_index_in_dim(place, lane, keepdims=False))
+
+    return _steadily(archive, count, 1, keep)
+
+
+def _placed_by_tile(
+    archive: Leaves, lanes: Leaves, place: jax.Array, count: jax.Array, *, width: int
+) -> tuple[Leaves, jax.Array]:
+    def keep(archive: Leaves, at: jax.Array) -> Leaves:
+        to = lax.dynamic_slice(place, (at,), (width,))
 
         def of(leaf: jax.Array, part: jax.Array) -> jax.Array:
             if not leaf.ndim:
                 return part
             return leaf.at[to].set(part, mode="promise_in_bounds", unique_indices=True)
 
-        found: Leaves = jax.tree.map(of, archive, tile)
+        found: Leaves = jax.tree.map(of, archive, cut(lanes, lanes, at, width))
         return found
 
-    found: Leaves = lax.fori_loop(jnp.int32(0), count // jnp.int32(width), keep, archive)
-    return found
+    return _steadily(archive, count, width, keep)
+
+
+def _steadily(
+    archive: Leaves, count: jax.Array, width: int, keep: Callable[[Leaves, jax.Array], Leaves]
+) -> tuple[Leaves, jax.Array]:
+    """`keep(archive, at)` for every `width`th lane below `count`."""
+
+    def step(held: tuple[jax.Array, Leaves]) -> tuple[jax.Array, Leaves]:
+        at, archive = held
+        return at + jnp.int32(width), keep(archive, at)
+
+    done, archive = lax.while_loop(lambda held: held[0] < count, step, (jnp.int32(0), archive))
+    return archive, done
 
 
 def closed_up(lanes: Leaves, order: jax.Array, count: jax.Array, width: int) -> Leaves:

@@ -1,13 +1,15 @@
-"""What is compiled, and how often."""
+"""What is compiled, and how often; and what XLA makes of it on a CPU."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from simulator import engine
-from simulator.spec import DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
+from simulator import compiled, engine
+from simulator.device import Device
+from simulator.spec import DailyAction, DailyLoss, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from tests.unit.simulator.samples import DAYS, RULES, START, plan_of
 
 
@@ -33,3 +35,19 @@ def test_histories_of_one_bucket_share_one_compilation(traces: list[object]) -> 
     run(Settings(paths=200), days=((10, -20), (5,)) * 30)
     run(Settings(paths=200), days=((3,), (-2,), (1, 1, 1, 1, 1)) * 16)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("model", [Model.IID, Model.STATIONARY])
+@pytest.mark.parametrize("trades_per_day", [None, 1])
+def test_on_a_cpu_all_visits_and_moves_are_one_function_that_never_copies_all_lanes(
+    model: Model, trades_per_day: int | None
+) -> None:
+    """Else a scheduler calls a function for each array, and a move copies all of them: slow, but not wrong."""
+    rules = replace(RULES, daily_loss=DailyLoss(limit_minor=300, action=DailyAction.PAUSE), best_day_ppm=500_000)
+    settings = Settings(paths=5_000, model=model, trades_per_day=trades_per_day)
+    prepared = Device(replace(plan_of(settings, rules=rules), block_paths=1024)).usual
+    program = compiled._by_jax(prepared)._compiled.as_text()
+    *parts, entry = re.split(r"\n(?=%|ENTRY )", program)
+    assert prepared.shape.tile < prepared.shape.lanes == 1024
+    assert [entry.count(f" {what}(") for what in ("call", "while", "conditional")] == [1, 0, 0]
+    assert not [part.split()[0] for part in parts if re.search(r"\[1024\]\S* copy\(", part)]

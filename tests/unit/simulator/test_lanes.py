@@ -15,7 +15,9 @@ from simulator.kernel import lanes
 LANES, TILE = 32, 4
 ORDERS = [jax.jit(each) for each in (lanes.living_first, lanes._one_by_one, lanes._side_by_side)]
 closed_up = jax.jit(lanes.closed_up, static_argnums=3)
-kept = jax.jit(lanes.kept, static_argnums=4)
+kept = jax.jit(lanes.kept, static_argnames="width")
+one_by_one = jax.jit(lambda archive, held, place, count, width: lanes._placed_one_by_one(archive, held, place, count))
+KEEPERS = [kept, one_by_one, jax.jit(lanes._placed_by_tile, static_argnames="width")]
 LIVING = st.lists(st.booleans(), min_size=LANES, max_size=LANES).map(np.array)
 COUNTS = st.integers(1, LANES // TILE).map(lambda tiles: tiles * TILE)
 
@@ -46,17 +48,21 @@ def test_lanes_are_closed_up_in_place(living: npt.NDArray[np.bool_], count: int)
     assert int(after["shared"]) == 7
 
 
+@pytest.mark.parametrize("keep", KEEPERS, ids=["as chosen", "one by one", "by tile"])
 @given(data=st.data(), count=COUNTS)
-def test_what_lanes_held_is_kept_by_its_place(data: st.DataObject, count: int) -> None:
+def test_what_lanes_held_is_kept_by_its_place(keep: object, data: st.DataObject, count: int) -> None:
+    assert callable(keep)
     place = np.array(data.draw(st.permutations(range(LANES))), np.int32)
     archive, held = jnp.full(LANES, -1), jnp.arange(LANES) + 100
     wanted = np.full(LANES, -1)
     wanted[place[:count]] = np.arange(count) + 100
-    found = kept(archive, held, jnp.asarray(place), jnp.int32(count), TILE)
+    found, held_there = keep(archive, held, jnp.asarray(place), jnp.int32(count), width=TILE)
     assert np.asarray(found).tolist() == wanted.tolist()
+    assert held_there == count
 
 
 @given(count=COUNTS)
 def test_what_lanes_held_that_were_never_moved_is_copied(count: int) -> None:
-    found = kept(jnp.full(LANES, -1), jnp.arange(LANES), None, jnp.int32(count), TILE)
+    found, held_there = kept(jnp.full(LANES, -1), jnp.arange(LANES), None, jnp.int32(count), width=TILE)
     assert np.asarray(found).tolist() == [*range(count), *[-1] * (LANES - count)]
+    assert held_there == count
