@@ -15,8 +15,7 @@ from simulator import xla
 def test_given_options_win_and_others_are_kept() -> None:
     found = xla.flags("--xla_cpu_prefer_vector_width=128 --xla_dump_to=/x").split()
     assert found[:2] == ["--xla_cpu_prefer_vector_width=128", "--xla_dump_to=/x"]
-    ours = [f"--{name}={value}" for name, value in xla.FLAGS.items() if name != "xla_cpu_prefer_vector_width"]
-    assert sorted(found[2:]) == sorted(ours)
+    assert [each.partition("=")[0] for each in found[2:]] == ["--xla_backend_extra_options", "--xla_cpu_scheduler_type"]
 
 
 def test_preparing_twice_adds_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
