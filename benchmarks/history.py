@@ -8,19 +8,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 from xml.sax.saxutils import escape
 
 FOLDER = Path(__file__).with_name("history")
 PLOT = FOLDER / "history.svg"
-WIDTH, HEIGHT, MARGIN, COLUMNS = 300, 150, 26, 3
+WIDTH, HEIGHT, MARGIN, COLUMNS = 300, 166, 26, 3
+HEAD, LETTERS, FOOT = 42, 46, 34
+"""The height of a panel's title, of at most two lines of so many letters, and of the line below all panels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One figure over the commits: what it is, its goal, and for each commit that has it its place and value."""
+    """One figure over the commits: what, its unit and goal, and its place and value in each commit that has it."""
 
     what: str
+    unit: str
     goal: str
     points: Sequence[tuple[int, float]]
 
@@ -49,17 +53,20 @@ def lines_of(reports: Sequence[Mapping[str, Any]]) -> list[Line]:
         if row["goal"]:
             values = [(place, _figure(report, row["key"])) for place, report in enumerate(reports)]
             points = [(place, value) for place, value in values if value is not None]
-            found.append(Line(what=row["what"], goal=row["goal"], points=points))
+            found.append(Line(what=row["what"], unit=row["unit"], goal=row["goal"], points=points))
     return found
 
 
 def plot(reports: Sequence[Mapping[str, Any]]) -> str:
     """Small multiples as SVG: one figure each, commits from left to right, the goal as a dashed line."""
     lines = lines_of(reports)
-    rows = -(-len(lines) // COLUMNS)
+    below = -(-len(lines) // COLUMNS) * HEIGHT
     parts = [_panel(line, len(reports), index) for index, line in enumerate(lines)]
+    if reports:
+        about = f"{len(reports)} commits, from {reports[0]['commit']} to {reports[-1]['commit']}"
+        parts.append(f'<text x="{MARGIN}" y="{below + FOOT // 2}" fill="#555">{escape(about)}</text>')
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{COLUMNS * WIDTH}" height="{rows * HEIGHT}"'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{COLUMNS * WIDTH}" height="{below + FOOT}"'
         ' font-family="sans-serif" font-size="11">\n<rect width="100%" height="100%" fill="white"/>\n'
         + "\n".join(parts)
         + "\n</svg>\n"
@@ -75,13 +82,17 @@ def _panel(line: Line, commits: int, index: int) -> str:
         return left + MARGIN + (WIDTH - 2 * MARGIN) * (place / (commits - 1) if commits > 1 else 0.5)
 
     def y(value: float) -> float:
-        return top + HEIGHT - MARGIN - (HEIGHT - 2 * MARGIN) * value / most
+        return top + HEIGHT - MARGIN - (HEIGHT - HEAD - MARGIN) * value / most
 
     path = " ".join(f"{x(place):.1f},{y(value):.1f}" for place, value in line.points)
     dots = "".join(f'<circle cx="{x(p):.1f}" cy="{y(v):.1f}" r="2.5" fill="#1f5fa8"/>' for p, v in line.points)
-    last = f"{line.points[-1][1]:.3g}"
+    title = "".join(
+        f'<text x="{left + MARGIN}" y="{top + 16 + 13 * number}">{escape(text)}</text>\n'
+        for number, text in enumerate(wrap(line.what, LETTERS, max_lines=2))
+    )
+    last = f"{line.points[-1][1]:.3g} {line.unit}".strip()
     return (
-        f'<text x="{left + MARGIN}" y="{top + 16}">{escape(line.what)}</text>\n'
+        f"{title}"
         f'<line x1="{left + MARGIN}" x2="{left + WIDTH - MARGIN}" y1="{y(0):.1f}" y2="{y(0):.1f}" stroke="#999"/>'
         f'<line x1="{left + MARGIN}" x2="{left + WIDTH - MARGIN}" y1="{y(goal):.1f}" y2="{y(goal):.1f}"'
         ' stroke="#b3452c" stroke-dasharray="4 3"/>'

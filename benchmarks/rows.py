@@ -19,7 +19,7 @@ class Goal:
 
     def __str__(self) -> str:
         """As in the table."""
-        return f"{'>=' if self.at == 'least' else '<='} {self.figure:g}"
+        return f"{'>=' if self.at == 'least' else '<='} {self.figure:.4g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
