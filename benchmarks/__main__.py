@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import accounts, against, history, processes, variants
+from benchmarks import accounts, against, gpu, history, processes, variants
 from benchmarks.rows import Row
 from simulator.result import ENGINE_VERSION
 
@@ -20,6 +20,7 @@ GROUPS: dict[str, Callable[[int, int], Sequence[Row]]] = {
     "variants": variants.rows,
     "accounts": accounts.rows,
     "processes": processes.rows,
+    "gpu": gpu.rows,
 }
 
 

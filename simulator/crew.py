@@ -23,7 +23,6 @@ from simulator.launching import Flight, Launcher
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.planning import Plan
 from simulator.sections import Section
-from simulator.tally import Tally
 
 Made = TypeVar("Made")
 
@@ -69,10 +68,15 @@ class Account:
             and self.plan.paths * self.plan.mean_steps <= MOST_STEPS
         )
 
-    def size(self, threads: int) -> int:
-        """Units of the next chunk: what takes CHUNK_S, and as many for each thread."""
-        wanted = CHUNK_S * self.units_per_s.get(self.ledger.section or Section.PATHS, 0.0)
-        return max(1, int(wanted / threads)) * threads
+    @property
+    def section(self) -> Section:
+        """Of the next chunk, if there is one."""
+        return self.ledger.section or Section.PATHS
+
+    def size(self, at_once: int) -> int:
+        """Units of the next chunk: what takes CHUNK_S, in multiples of those that run at once."""
+        wanted = CHUNK_S * self.units_per_s.get(self.section, 0.0)
+        return max(1, int(wanted / at_once)) * at_once
 
     def take(self, most: int) -> Chunk | None:
         """The next chunk of at most so many units, if there is one to hand out."""
@@ -205,7 +209,8 @@ class _Crew(Generic[Made]):
         """Keeps the pool busy, with one chunk more than it runs; whether there were chunks enough for that."""
         for index, account in self._shared.items():
             while len(self._running) <= CHUNKS_AT_ONCE:
-                chunk = account.take(account.size(self._launcher.threads))
+                at_once = sections.at_once(account.plan, account.section, self._launcher)
+                chunk = account.take(account.size(at_once))
                 if chunk is None:
                     break
                 task = self._pool.submit(_found, account, chunk, self._launcher)
@@ -233,7 +238,7 @@ class _Crew(Generic[Made]):
         landed = self._flying.popleft()
         index, account = landed.index, landed.account
         try:
-            found = Found(tally=Tally.of(*landed.flight.parts()))
+            found = Found(tally=landed.flight.tally())
         except InvalidInput as invalid:
             self._end(index, invalid)
             return

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -17,13 +17,16 @@ from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge
 from simulator.planning import Plan
 from simulator.shape import Shape
-from simulator.tally import Finished
+from simulator.tally import Finished, Tally
 
 TILE: Final = 256
 """Lanes a core visits at a time: their state, a few dozen words each, stays in its nearest cache."""
-BLOCKS_ON_A_GPU: Final = 32
-"""Blocks a GPU runs together, in TILES_ON_A_GPU tiles: each step of a tile should keep all of it busy."""
-TILES_ON_A_GPU: Final = 4
+BLOCKS_ON_A_GPU: Final = 64
+"""Blocks that a GPU runs together: each step of all their paths should keep it busy."""
+OF_A_SMALL_PLAN: Final = 8
+"""The same, of a plan that has no more: fewer would take as long."""
+PAIRS_ON_A_GPU: Final = 16
+"""Pairs of steps that a visit takes there: the host asks which paths live after each, and the GPU waits meanwhile."""
 
 
 class Stretch(NamedTuple):
@@ -32,6 +35,14 @@ class Stretch(NamedTuple):
     first: int
     end: int
     with_fan: bool = False
+
+
+class Together(NamedTuple):
+    """How paths run side by side, as `Shape` says it."""
+
+    lanes: int
+    tile: int
+    pairs: int | None = None
 
 
 class Running(NamedTuple):
@@ -52,14 +63,17 @@ class Device:
     def __init__(self, plan: Plan) -> None:
         """Pads and converts the plan's numbers; nothing is compiled yet."""
         self._plan = plan
-        lanes, tile = lanes_and_tile(plan.block_paths, xla.backend())
-        self._lanes = lanes
+        self._far = xla.backend() != xla.CPU
+        together = side_by_side(plan, xla.backend())
+        self._lanes = together.lanes
+        self.blocks_together = together.lanes // plan.block_paths
         shape = Shape(
             features=loading_rules.features(plan),
             model=plan.model,
             fixed_days=plan.spec.settings.trades_per_day is not None,
-            lanes=lanes,
-            tile=tile,
+            lanes=together.lanes,
+            tile=together.tile,
+            pairs=together.pairs,
         )
         tables, levels = loading.tables(plan), loading_rules.levels(plan)
         self.usual = Prepared(shape, tables, levels, None)
@@ -91,7 +105,7 @@ class Device:
 
     def brought(self, running: Running) -> Finished:
         """The paths on the host, once they have ended. Raises: AmountsTooLarge."""
-        ended, bins, paths = running
+        ended, bins, paths = self._cut(running) if self._far else running
         if np.asarray(ended.overflow).any():
             raise AmountsTooLarge
         return Finished(
@@ -114,26 +128,53 @@ class Device:
             drawdown_bins=Binned(np.asarray(bins.drawdown_keys)[:paths], np.asarray(bins.drawdown_excess)[:paths]),
         )
 
+    def tally(self, running: Sequence[Running]) -> Tally:
+        """The tally of paths that run, at least one stretch, once they have ended. Raises: AmountsTooLarge.
+
+        On a CPU numpy counts them. From a GPU it would take ten times as long to bring them here as to run them.
+        """
+        if not self._far:
+            return Tally.of(*map(self.brought, running))
+        return reduce(Tally.merge, map(self._counted, running))
+
+    def _cut(self, running: Running) -> Running:
+        """With no more lanes than the blocks of its paths have."""
+        from simulator.kernel import leaving  # noqa: PLC0415 — it imports jax
+
+        lanes = -(-running.paths // self._plan.block_paths) * self._plan.block_paths
+        if lanes >= running.ended.outcome.size:
+            return running
+        return Running(*leaving.first(running.ended, running.bins, lanes), running.paths)
+
+    def _counted(self, running: Running) -> Tally:
+        ended, bins, paths = running
+        if ended.fan is not None:
+            return Tally.of(self.brought(running))
+        from simulator.kernel import leaving  # noqa: PLC0415 — it imports jax
+
+        overflow, counts = leaving.counted(ended, bins, paths, phases=len(self._plan.spec.rules.phases))
+        if overflow:
+            raise AmountsTooLarge
+        return Tally.of_counts(counts, paths)
+
 
 @lru_cache(maxsize=64)
 def _key(seed: int, path_high: int) -> npt.NDArray[np.uint32]:
     return rng.path_key(seed, path_high)
 
 
-def lanes_and_tile(block_paths: int, backend: str) -> tuple[int, int]:
+def side_by_side(plan: Plan, backend: str) -> Together:
     """How many paths run together, and how many of them a step is taken of at a time."""
-    if backend != xla.CPU:
-        lanes = BLOCKS_ON_A_GPU * block_paths
-        return lanes, lanes // TILES_ON_A_GPU
-    return block_paths, block_paths if block_paths % TILE else TILE
+    if backend == xla.CPU:
+        return Together(lanes=plan.block_paths, tile=plan.block_paths if plan.block_paths % TILE else TILE)
+    lanes = plan.block_paths * (BLOCKS_ON_A_GPU if plan.blocks > OF_A_SMALL_PLAN else OF_A_SMALL_PLAN)
+    return Together(lanes=lanes, tile=lanes, pairs=PAIRS_ON_A_GPU)
 
 
 def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:
-    """From `first` to `end` in stretches that end at multiples of `lanes`, a power of two: in none do the lower 32 bits
-    of the path index wrap.
-    """
+    """From `first` to `end` in stretches of at most `lanes`; in none do the lower 32 bits of the path index wrap."""
     while first < end:
-        stop = min(end, (first // lanes + 1) * lanes)
+        stop = min(end, first + lanes, ((first >> 32) + 1) << 32)
         yield first, stop
         first = stop
 

@@ -36,14 +36,15 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
 
 def tally(plan: Plan, blocks: range, launcher: Launcher) -> Tally:
     """The tally of these blocks, as far as there are any. Raises: AmountsTooLarge."""
-    device, wanted = loaded(plan), in_batches(range(blocks.start, min(blocks.stop, plan.blocks)))
+    device = loaded(plan)
+    wanted = in_batches(range(blocks.start, min(blocks.stop, plan.blocks)), device.blocks_together)
     flights = launcher.flown((batch, device, batch) for batch in wanted)
     return reduce(Tally.merge, map(_landed, flights), Tally.empty())
 
 
 def _landed(flown: tuple[object, Flight]) -> Tally:
     """A flight's tally. Nothing holds its paths then while the next ones are launched."""
-    return Tally.of(*flown[1].parts())
+    return flown[1].tally()
 
 
 def simulate(
@@ -67,8 +68,11 @@ def finished(plan: Plan, block: int) -> Finished:
     return loaded(plan).finished(range(block, block + 1))
 
 
-def in_batches(blocks: range) -> list[range]:
-    """Stretches of blocks about as long as one another, at least two if there are two blocks."""
-    count = max(min(len(blocks), 2), -(-len(blocks) // BLOCKS_A_TALLY))
+def in_batches(blocks: range, together: int = 1) -> list[range]:
+    """Stretches of blocks about as long as one another, at least two if there are two blocks; where a device runs many
+    blocks together, as few as can be.
+    """
+    least, most = (2, BLOCKS_A_TALLY) if together == 1 else (1, together)
+    count = max(min(len(blocks), least), -(-len(blocks) // most))
     ends = [len(blocks) * number // count for number in range(1, count + 1)] if count else []
     return [blocks[start:end] for start, end in pairwise([0, *ends])]

@@ -17,9 +17,10 @@ from itertools import islice
 from types import TracebackType
 from typing import Final, TypeVar
 
+from simulator import xla
 from simulator.device import Device, Running, Stretch
 from simulator.planning import Plan
-from simulator.tally import Finished
+from simulator.tally import Finished, Tally
 
 Name = TypeVar("Name")
 
@@ -44,12 +45,15 @@ class Flight:
 
     def land(self) -> Finished:
         """Their paths, once they have ended. Raises: AmountsTooLarge."""
-        return Finished.joined(self.parts())
-
-    def parts(self) -> list[Finished]:
-        """The same, one stretch after another."""
         try:
-            return [self.device.brought(each.result()) for each in self.running]
+            return Finished.joined([self.device.brought(each.result()) for each in self.running])
+        finally:
+            self.cancel()
+
+    def tally(self) -> Tally:
+        """Their tally, once they have ended. Raises: AmountsTooLarge."""
+        try:
+            return self.device.tally([each.result() for each in self.running])
         finally:
             self.cancel()
 
@@ -63,9 +67,9 @@ class Launcher:
     """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end."""
 
     def __init__(self, threads: int) -> None:
-        """`threads`: how many stretches of paths run at once."""
-        self.threads = threads
-        self._pool = ThreadPoolExecutor(max_workers=threads)
+        """`threads`: how many stretches of paths run at once; on a GPU one, with all of it."""
+        self.threads = threads if xla.backend() == xla.CPU else 1
+        self._pool = ThreadPoolExecutor(max_workers=self.threads)
         self._told = _Told()
         self._closed = threading.Event()
 

@@ -15,7 +15,7 @@ from simulator.device import Device
 from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
-from simulator.launching import Launcher
+from simulator.launching import Launcher, loaded
 from simulator.planning import Plan
 from simulator.scenarios import Paired
 from simulator.tally import Outcome, Tally
@@ -30,6 +30,12 @@ class Section(IntEnum):
     HISTORIES = 1
     PATHS = 2
     RARE = 3
+
+
+def at_once(plan: Plan, section: Section, launcher: Launcher) -> int:
+    """Units that run at once, for as long as a few: fewer are not worth a call."""
+    blocks = loaded(plan).blocks_together if section in {Section.FAN, Section.PATHS} else 1
+    return launcher.threads * blocks
 
 
 def run(plan: Plan, section: Section, first: int, count: int, launcher: Launcher) -> Found:
@@ -63,7 +69,7 @@ def _histories(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
 
 def _with_scenarios(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
     cases = [Device(case) for case in (plan, *scenarios.plans(plan))]
-    stretches = engine.in_batches(range(first, min(first + count, plan.blocks)))
+    stretches = engine.in_batches(range(first, min(first + count, plan.blocks)), cases[0].blocks_together)
     total = Found()
     flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)
     for together in zip(*[flights] * len(cases), strict=True):

@@ -91,6 +91,7 @@ class Shape:
     """What is static in a compilation. `fixed_days`: every day has `Tables.trades_per_day` trades.
 
     lanes: the most paths of a block; tile: how many are visited at a time, a divisor of `lanes`. With a fan, all.
+    pairs: of steps that a visit always takes, or None: a few, and none beyond the last step that all paths share.
     """
 
     features: Features
@@ -98,3 +99,4 @@ class Shape:
     fixed_days: bool
     lanes: int
     tile: int
+    pairs: int | None = None

@@ -12,9 +12,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator import histogram
+from simulator import counts, histogram
 from simulator.bands import Bands
 from simulator.bins import Binned
+from simulator.counts import Counts
 from simulator.histogram import Histogram
 from simulator.scratch import scratch
 
@@ -144,9 +145,9 @@ class Tally:
         return Tally(
             paths=sum(part.outcome.size for part in parts),
             steps=sum(_total(part.trades) + _total(part.skipped) for part in parts),
-            outcomes=(passed, max_drawdown, daily_loss, expired),
             final_pnl=_binned(parts, "final_pnl", "pnl_bins"),
             max_drawdown=_binned(parts, "max_drawdown", "drawdown_bins"),
+            outcomes=(passed, max_drawdown, daily_loss, expired),
             days_to_pass=Histogram.of_counts(ends[:, Outcome.PASSED]),
             days_to_breach=Histogram.of_counts(
                 ends[:, Outcome.BREACHED_MAX_DRAWDOWN] + ends[:, Outcome.BREACHED_DAILY_LOSS]
@@ -156,7 +157,28 @@ class Tally:
             payout=Histogram.of(*column(parts, "payout")),
             payouts=Histogram.of(*column(parts, "payouts")),
             paused_days=Histogram.of(*column(parts, "paused_days")),
-            phases=_phases(parts),
+            phases=_phases_of(parts),
+        )
+
+    @staticmethod
+    def of_counts(found: Counts, paths: int) -> Tally:
+        """The tally of so many paths that their device has counted; without the fan."""
+        passed, max_drawdown, daily_loss, expired = counts.number(found.ends).sum(axis=1).tolist()
+        return Tally(
+            paths=paths,
+            steps=int(found.steps),
+            final_pnl=counts.histogram(found.pnl),
+            max_drawdown=counts.histogram(found.drawdown),
+            outcomes=(passed, max_drawdown, daily_loss, expired),
+            days_to_pass=counts.histogram(found.ends[Outcome.PASSED]),
+            days_to_breach=counts.histogram(
+                found.ends[Outcome.BREACHED_MAX_DRAWDOWN] + found.ends[Outcome.BREACHED_DAILY_LOSS]
+            ),
+            trades_to_end=counts.histogram(found.trades),
+            payout=counts.histogram(found.paid),
+            payouts=counts.histogram(found.payouts),
+            paused_days=counts.histogram(found.paused_days),
+            phases=() if found.phases is None else _phases(found.phases.sum(axis=1), found.phases[:, 1]),
         )
 
     @staticmethod
@@ -211,13 +233,16 @@ def _binned(parts: Sequence[Finished], values: str, bins: str) -> Histogram:
     return Histogram.of_binned(known) if known else Histogram.of(*column(parts, values))
 
 
-def _phases(parts: Sequence[Finished]) -> tuple[Phase, ...]:
-    """A path that reached a phase has passed those before it."""
+def _phases_of(parts: Sequence[Finished]) -> tuple[Phase, ...]:
     if not column(parts, "phase"):
         return ()
     phase, outcome = (_joined(column(parts, name)) for name in ("phase", "outcome"))
-    last = np.bincount(phase, minlength=parts[0].phases)
-    passed = np.bincount(phase[outcome == Outcome.PASSED], minlength=parts[0].phases)
+    last, passed = (np.bincount(of, minlength=parts[0].phases) for of in (phase, phase[outcome == Outcome.PASSED]))
+    return _phases(last, passed)
+
+
+def _phases(last: npt.NDArray[np.integer], passed: npt.NDArray[np.integer]) -> tuple[Phase, ...]:
+    """Of how many paths each phase was the last, and how many of them passed it: these have passed those before it."""
     reached = last[::-1].cumsum()[::-1]
     beyond = reached - last + passed
     return tuple(Phase(reached=r, passed=p) for r, p in zip(reached.tolist(), beyond.tolist(), strict=True))

@@ -7,6 +7,7 @@ a process where jax has compiled something before, that changes nothing, and cos
 from __future__ import annotations
 
 import os
+import sys
 from functools import cache
 from importlib.metadata import entry_points
 from importlib.util import find_spec
@@ -53,9 +54,11 @@ def prepare() -> None:
 
 @cache
 def backend() -> str:
-    """The kind of device that kernels run on, as jax names it; it is asked where it might find another than the CPU."""
+    """The kind of device that kernels run on, as jax names it; it is asked where it might find another than the CPU.
+    And where it has been imported, for it may have settled for one before the environment was changed.
+    """
     asked = os.environ.get("JAX_PLATFORMS", "")
-    if asked == CPU or not (asked or _another_is_installed()):
+    if not sys.modules.get("jax") and (asked == CPU or not (asked or _another_is_installed())):
         return CPU
     prepare()
     import jax  # noqa: PLC0415 — it takes longer than a small simulation, and now reads what has been prepared

@@ -40,6 +40,8 @@ SECOND_STREAM: Final = 1 << 31
 """Added to a pair of steps: the counter of the words that stress draws from. No path has so many pairs."""
 PAIRS_A_VISIT: Final = 8
 """Pairs of steps between two looks at which paths still live. Ended paths stand still, so it changes nothing."""
+PAIRS_AT_ONCE: Final = 2
+"""Pairs that a loop of a known length takes together: its state is read and written once for them."""
 
 
 class Job(NamedTuple):
@@ -183,10 +185,16 @@ def _stage(shape: Shape, job: Job, block: Block) -> Block:
 
 def _round(shape: Shape, job: Job, block: Block) -> Block:
     """Some steps of every lane that is visited."""
-    before, pairs = block.loop, _pairs(shape, job, block.loop.pair)
+    before = block.loop
+    pairs = _pairs(shape, job, before.pair) if shape.pairs is None else shape.pairs
 
     def steps(path: jax.Array, tile: Loop) -> tuple[Loop, jax.Array]:
-        after: Loop = lax.fori_loop(jnp.int32(0), pairs, lambda _, each: _pair(shape, job, path, each), tile)
+        one_pair = partial(_next_pair, shape, job, path)
+        after: Loop
+        if shape.pairs is None:
+            after = lax.fori_loop(jnp.int32(0), pairs, one_pair, tile)
+        else:
+            after = lax.fori_loop(0, pairs, one_pair, tile, unroll=PAIRS_AT_ONCE)
         return after, jnp.sum(rules.living(after.state), dtype=jnp.int32)
 
     def visit(number: jax.Array, found: tuple[Loop, jax.Array]) -> tuple[Loop, jax.Array]:
@@ -242,7 +250,7 @@ def _kept(shape: Shape, block: Block) -> tuple[Held, jax.Array]:
     return ended, copied + placed
 
 
-def _pair(shape: Shape, job: Job, path: jax.Array, loop: Loop) -> Loop:
+def _next_pair(shape: Shape, job: Job, path: jax.Array, _: object, loop: Loop) -> Loop:
     words, more = once(loop.pair != jnp.uint32(START), partial(_words, job), path, loop.pair)
     loop = _step(shape, job, loop, _first(words), None if more is None else _first(more))
     loop = _step(shape, job, loop, _second(words), None if more is None else _second(more))

@@ -58,8 +58,9 @@ class Compiled:
             self._compiled = cast("Any", jax.jit(run, keep_unused=True)).lower(constants, paths).compile()
 
     def held(self, constants: Packed) -> Packed:
-        """These, as `run` takes them."""
-        return constants
+        """These, as `run` takes them: on the device."""
+        with jax.enable_x64(True):  # noqa: FBT003 — jax's own signature
+            return cast("Packed", jax.device_put(constants))
 
     def run(self, constants: Packed, paths: npt.NDArray[Any]) -> tuple[Ended, Bins]:
         """What these paths will have yielded."""

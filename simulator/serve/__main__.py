@@ -59,6 +59,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     add("--http-port", type=int, default=0, help="port of Ray Serve's HTTP proxy, which cannot be off; 0: a free one")
     add("--workers", type=int, default=1, help="worker processes")
     add("--worker-cpus", type=int, default=1, help="cores, and threads, of a worker")
+    add("--worker-gpus", type=float, default=0, help="GPUs of a worker; a part of one, if workers share it")
     add("--num-cpus", type=int, default=0, help="cores Ray may give to workers; 0: as many as the workers need")
     add("--max-simulations", type=int, default=32, help="more at a time are refused")
     add("--checkpoint-s", type=float, default=3, help="seconds from one checkpoint to the next, at the least")
@@ -76,6 +77,7 @@ def settings_of(options: argparse.Namespace) -> Settings:
         min_workers=options.workers,
         max_workers=options.workers,
         worker_cpus=options.worker_cpus,
+        worker_gpus=options.worker_gpus,
         max_simulations=options.max_simulations,
         checkpoint_s=options.checkpoint_s,
         compile_cache=cache,

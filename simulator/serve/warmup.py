@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from montecarlo.engine.v1 import engine_pb2
-from simulator import codec, compile_cache, engine
+from simulator import codec, compile_cache, engine, xla
+from simulator.device import OF_A_SMALL_PLAN
 from simulator.serve.settings import Settings
 from simulator.serve.usual import other_inputs, usual_input
 
@@ -18,8 +19,10 @@ PATHS: Final = 2 * engine.FAN_PATHS
 
 def compile_usual_shapes(settings: Settings) -> None:
     """Before the worker is ready. One worker of a host at a time: the others find it cached."""
+    sizes = (PATHS,) if xla.backend() == xla.CPU else (PATHS, (OF_A_SMALL_PLAN + 1) * engine.BLOCK_PATHS)
     with _cache(settings.compile_cache):
-        _compile(usual_input(PATHS))
+        for paths in sizes:
+            _compile(usual_input(paths))
 
 
 def compile_other_shapes(settings: Settings) -> None:

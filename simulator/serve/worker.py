@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, Final
 
 from montecarlo.engine.v1 import engine_pb2
-from simulator import many, sections
+from simulator import many, sections, xla
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
@@ -30,16 +30,28 @@ PIECE_S: Final = 0.5
 KEPT_PLANS: Final = 8
 
 
+class NoGpu(Exception):
+    """A worker was given a GPU, and jax finds none."""
+
+    def __str__(self) -> str:
+        return (
+            "worker_gpus is set, but jax finds no GPU here: install a jax with a plugin for it, see "
+            "docs/deployment.md, or set worker_gpus to 0."
+        )
+
+
 class Worker:
     """A replica. Its compute thread runs one chunk; a second may wait, so that the thread never idles."""
 
     def __init__(self, settings: Settings) -> None:
         """Compiles the usual shapes, so that the first chunk need not, and begins with others."""
         confine(settings)
+        if settings.worker_gpus and xla.backend() == xla.CPU:
+            raise NoGpu
         self._threads = settings.worker_cpus
         self._launcher = Launcher(self._threads)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
-        self._paced = (("", Section.PATHS), self._threads)
+        self._paced = (("", Section.PATHS), 1)
         self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
         self._telemetry = telemetry.start("worker")
         warmup.compile_usual_shapes(settings)
@@ -96,14 +108,15 @@ class Worker:
         """
         started = time.monotonic()
         done, total, elapsed, at = 0, Found(), 0.0, (task.simulation, task.section)
-        piece = self._paced[1] if self._paced[0] == at else self._threads
+        at_once = sections.at_once(plan, task.section, self._launcher)
+        piece = self._paced[1] if self._paced[0] == at else at_once
         while done < task.count and (not done or elapsed < task.budget_s) and not stop.is_set():
             units = min(piece, task.count - done)
             total += sections.run(plan, task.section, task.first + done, units, self._launcher)
             done += units
             before, elapsed = elapsed, time.monotonic() - started
             if units == piece:
-                piece = paced(units, elapsed - before, self._threads)
+                piece = paced(units, elapsed - before, at_once)
         self._paced = at, piece
         return done, total, elapsed
 
@@ -134,10 +147,12 @@ class Worker:
             self._telemetry.busy.add(-1)
 
 
-def paced(units: int, took_s: float, threads: int) -> int:
-    """Units of the next piece, so that it takes PIECE_S: a multiple of the threads, at most four times as many."""
+def paced(units: int, took_s: float, at_once: int) -> int:
+    """Units of the next piece, so that it takes PIECE_S: a multiple of those that run at once, at most four times as
+    many.
+    """
     wanted = units * min(4.0, PIECE_S / max(took_s, 1e-6))
-    return max(1, int(wanted / threads)) * threads
+    return max(1, int(wanted / at_once)) * at_once
 
 
 def confine(settings: Settings) -> None:

@@ -8,10 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator import engine
+from simulator import engine, xla
 from simulator.bins import Binned
-from simulator.device import lanes_and_tile, stretches
+from simulator.counts import MOST_PATHS
+from simulator.device import BLOCKS_ON_A_GPU, OF_A_SMALL_PLAN, Stretch, side_by_side, stretches
+from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge, InvalidInput
+from simulator.kernel import leaving
 from simulator.spec import REACH, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.unit.simulator.samples import DAYS, FRESH, RULES, START, plan_of
@@ -223,20 +226,65 @@ def test_every_model_keeps_the_mean_of_the_history() -> None:
         assert found.final_pnl.sum() / steps == pytest.approx(pnl.mean(), abs=1.5 * 5 * pnl.std() / np.sqrt(steps))
 
 
-def test_stretches_cover_every_path_once_and_end_at_multiples_of_their_length() -> None:
+def test_stretches_cover_every_path_once_and_are_as_few_as_can_be() -> None:
     around = (1 << 32) - 3 * 512
     for first, end in ((0, 1), (0, 4_096), (1_024, 9_000), (around, around + 5_000)):
         found = list(stretches(first, end, 4_096))
         assert [path for start, stop in found for path in (start, stop)][1:-1:2] == [start for start, _ in found[1:]]
         assert (found[0][0], found[-1][1]) == (first, end)
         assert all(start >> 32 == (stop - 1) >> 32 and 0 < stop - start <= 4_096 for start, stop in found)
+        wraps = first >> 32 != (end - 1) >> 32
+        assert len(found) <= -(-(end - first) // 4_096) + wraps
 
 
-def test_a_gpu_runs_many_blocks_together_and_changes_no_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What differs on another device is how many lanes run together; the numbers of that device, on this one."""
-    plan = replace(small_blocks(Settings(paths=PATHS, seed=7)), fan_paths=512)
+@pytest.mark.parametrize("blocks", [range(1), range(64), range(3, 68), range(1_000)])
+def test_batches_are_few_where_blocks_run_together(blocks: range) -> None:
+    found = engine.in_batches(blocks, 64)
+    assert [block for batch in found for block in batch] == list(blocks)
+    assert len(found) == -(-len(blocks) // 64)
+    assert max(len(batch) for batch in found) <= 64
+
+
+@pytest.mark.parametrize("blocks", [4, OF_A_SMALL_PLAN + 1])
+def test_what_a_gpu_does_changes_no_bit(monkeypatch: pytest.MonkeyPatch, blocks: int, launched: list[Stretch]) -> None:
+    """All that differs there, done here: blocks that run together, visits of a known length, paths counted there."""
+    plan = replace(plan_of(Settings(paths=512 * blocks - 100, seed=7)), block_paths=512, blocks=blocks, fan_paths=256)
     whole = engine.run(plan, 0, plan.blocks, threads=1)
-    lanes, tile = lanes_and_tile(plan.block_paths, "gpu")
-    assert (lanes % tile, lanes > plan.block_paths) == (0, True)
-    monkeypatch.setattr("simulator.device.lanes_and_tile", lambda *_: (lanes, tile))
+    launched.clear()
+    monkeypatch.setattr(xla, "backend", lambda: "gpu")
     assert engine.run(replace(plan), 0, plan.blocks, threads=1).to_bytes() == whole.to_bytes()
+    assert launched == [Stretch(0, 256, with_fan=True), Stretch(256, plan.paths)]
+
+
+def test_a_gpu_hands_over_no_more_paths_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One block of many, as those of rare breaches are flown."""
+    plan = replace(small_blocks(Settings(paths=PATHS, seed=7)), fan_paths=0)
+    alone = engine.finished(plan, 2)
+    brought = []
+    first = leaving.first
+
+    def noted(ended: Ended, bins: Bins, lanes: int) -> tuple[Ended, Bins]:
+        brought.append((ended.outcome.size, lanes))
+        return first(ended, bins, lanes)
+
+    monkeypatch.setattr(leaving, "first", noted)
+    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    there = engine.finished(replace(plan), 2)
+    assert all(np.array_equal(getattr(there, name), getattr(alone, name)) for name in ("outcome", "final_pnl", "days"))
+    assert brought == [(OF_A_SMALL_PLAN * 1_024, 1_024)]
+
+
+def test_a_gpu_refuses_amounts_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    with pytest.raises(AmountsTooLarge):
+        engine.run(
+            plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=Rules(starting_balance_minor=START)),
+            0,
+            1,
+        )
+
+
+def test_a_gpu_runs_so_many_paths_together_as_can_be_counted_together() -> None:
+    plan = plan_of(Settings(paths=10**9))
+    together = side_by_side(plan, "gpu")
+    assert together.lanes == BLOCKS_ON_A_GPU * plan.block_paths <= MOST_PATHS

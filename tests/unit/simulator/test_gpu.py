@@ -1,51 +1,35 @@
-"""A GPU gives the bits of a CPU, for the typical case and for the two that have every rule of the rule book."""
+"""A GPU gives the bits of a CPU: for every model, for all rules, and for every two of them together."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from benchmarks import case
-from montecarlo.engine.v1 import engine_pb2
-
 ROOT = Path(__file__).parents[3]
-PATHS = 3 * 16_384 + 1_000
 REMEDY = "needs a GPU that jax can use: on a machine with one, `pip install 'jax[cuda13]'` of the locked version"
-CODE = """
-import hashlib, sys, jax
-from benchmarks.runs import plan_of
-from montecarlo.engine.v1 import engine_pb2
-from simulator import engine
-plan = plan_of(engine_pb2.SimulateInput.FromString(sys.stdin.buffer.read()))
-tally = engine.run(plan, 0, plan.blocks)
-print(jax.default_backend(), hashlib.sha256(tally.to_bytes()).hexdigest())
-"""
-"""In a process of its own: the tests' own has settled for the CPU, and a process with a GPU runs other shapes."""
-
-Change = Callable[[engine_pb2.SimulateInput], None]
 
 
-def tally_on(platform: str, message: engine_pb2.SimulateInput) -> tuple[str, str]:
-    """The backend, and the digest of the tally."""
+def bits_on(platforms: str) -> dict[str, Any]:
+    """In a process of its own: the tests' own has settled for the CPU."""
     done = subprocess.run(
-        [sys.executable, "-c", CODE],
+        [sys.executable, "-m", "tests.unit.simulator.bits"],
         cwd=ROOT,
-        env=os.environ | {"JAX_PLATFORMS": platform, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
-        input=message.SerializeToString(),
+        env=os.environ | {"JAX_PLATFORMS": platforms, "XLA_PYTHON_CLIENT_PREALLOCATE": "false"},
         capture_output=True,
-        check=True,
+        check=False,
     )
-    backend, digest = done.stdout.decode().split()
-    return backend, digest
+    assert done.returncode == 0, done.stderr.decode()[-4_000:]
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-@pytest.fixture(scope="session")
-def gpu() -> None:
+def needs_a_gpu() -> None:
     """Skips where there is none."""
     seen = subprocess.run(
         [sys.executable, "-c", "import jax; jax.devices('gpu')"],
@@ -58,15 +42,14 @@ def gpu() -> None:
 
 
 @pytest.mark.gpu
-@pytest.mark.timeout(600)
-@pytest.mark.usefixtures("gpu")
-@pytest.mark.parametrize("change", [None, case.every_assessment_rule, case.every_funded_rule])
-def test_a_gpu_gives_the_bits_of_a_cpu(change: Change | None) -> None:
-    message = case.as_input(case.typical(PATHS))
-    if change is not None:
-        change(message)
+@pytest.mark.timeout(900)
+def test_a_gpu_gives_the_bits_of_a_cpu() -> None:
+    needs_a_gpu()
+    on_gpu, on_cpu = bits_on(""), bits_on("cpu")
 
-    on_gpu, on_cpu = (tally_on(platform, message) for platform in ("cuda", "cpu"))
-
-    assert (on_gpu[0], on_cpu[0]) == ("gpu", "cpu")
-    assert on_gpu[1] == on_cpu[1]
+    assert (on_gpu["device"], on_cpu["device"]) == ("gpu", "cpu")
+    differ = [name for name, digest in on_cpu["digests"].items() if on_gpu["digests"][name] != digest]
+    assert not differ
+    assert len(on_cpu["digests"]) > 60
+    assert len(on_cpu["rare"]) >= 2
+    assert on_gpu["rare"] == pytest.approx(on_cpu["rare"], rel=1e-9)

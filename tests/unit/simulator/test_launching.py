@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator import engine, launching
+from simulator import engine, launching, xla
 from simulator.device import Device, Running, Stretch
 from simulator.errors import AmountsTooLarge
 from simulator.launching import Launcher
@@ -38,6 +38,12 @@ def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None
             plan, blocks = wanted[number]
             assert np.array_equal(flight.land().final_pnl, engine.finished(plan, blocks.start).final_pnl)
     assert seen == list(range(6))
+
+
+def test_a_gpu_is_told_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    with Launcher(8) as launcher:
+        assert launcher.threads == 1
 
 
 def test_several_blocks_land_as_one() -> None:

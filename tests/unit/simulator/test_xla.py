@@ -54,6 +54,16 @@ def test_where_there_can_be_no_other_device_jax_is_not_asked(
     assert asked == looked_for
 
 
+@pytest.mark.parametrize("platforms", ["", "cpu"])
+def test_jax_is_asked_where_it_has_been_imported(
+    asked: list[str], monkeypatch: pytest.MonkeyPatch, platforms: str
+) -> None:
+    """The environment may have been changed since."""
+    monkeypatch.setenv("JAX_PLATFORMS", platforms)
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(default_backend=lambda: "gpu"))
+    assert xla.backend() == "gpu"
+
+
 @pytest.mark.parametrize("platforms", ["", "cuda", "cuda,cpu"])
 @pytest.mark.parametrize("there", ["jax_plugins", "libtpu", "entry points", *xla.LIBRARIES])
 def test_where_there_can_be_another_device_jax_is_asked_once_xla_has_been_told(

@@ -1,0 +1,80 @@
+"""A worker with a GPU, served by a Ray of its own, gives the bits of a CPU."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from simulator import codec, crew, engine, result
+from tests.integration.simulator import calls
+from tests.integration.simulator.calls import TWENTY_BLOCKS, a_request, bits, result_of
+from tests.ray_cluster import ServedSimulator
+from tests.unit.simulator.test_gpu import needs_a_gpu
+
+ROOT = Path(__file__).parents[3]
+COMMAND = (sys.executable, "-m", "simulator.serve", "--port", "0", "--worker-gpus", "1", "--checkpoint-s", "0.2")
+STARTS_WITHIN_S, STOPS_WITHIN_S = 240.0, 30.0
+SOME_SECONDS = 300_000_000
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedSimulator]:
+    """`python -m simulator.serve` with one worker that has the GPU."""
+    needs_a_gpu()
+    folder = tmp_path_factory.mktemp("served")
+    ready, log = folder / "ready.json", folder / "log"
+    environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*COMMAND, "--ready-file", str(ready)],
+            cwd=ROOT,
+            env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while not ready.exists():
+            assert process.poll() is None, log.read_text(encoding="utf-8")[-4_000:]
+            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-4_000:]
+            time.sleep(0.1)
+        about = json.loads(ready.read_text(encoding="utf-8"))
+        yield ServedSimulator(target=about["target"], metadata=(("application", about["application"]),))
+    finally:
+        process.terminate()
+        process.wait(timeout=STOPS_WITHIN_S)
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_served_gpu_gives_the_bits_of_a_cpu(served: ServedSimulator) -> None:
+    request = a_request(4 * TWENTY_BLOCKS)
+    plan = engine.plan(codec.decode(request.input), codec.digest(request.input))
+
+    found = result_of(calls.run(served, request))
+
+    assert bits(found) == bits(result.build(plan, crew.simulate(plan), 0.0))
+
+
+@pytest.mark.gpu
+@pytest.mark.slow
+@pytest.mark.timeout(400)
+def test_a_run_on_a_gpu_resumes_with_the_same_bits(served: ServedSimulator) -> None:
+    whole = calls.run(served, a_request(SOME_SECONDS))
+    with calls.open_call(served, a_request(SOME_SECONDS)) as call:
+        kept = next(response.checkpoint for response in call if response.HasField("checkpoint"))
+
+    resumed = calls.run(served, a_request(SOME_SECONDS, resume_from=kept.data))
+
+    assert 0 < kept.paths_done < SOME_SECONDS
+    assert resumed[0].response.progress.paths_done == kept.paths_done
+    assert bits(result_of(resumed)) == bits(result_of(whole))
