@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache, reduce
 from typing import Final, NamedTuple
@@ -66,7 +66,6 @@ class Device:
         self._far = xla.backend() != xla.CPU
         together = side_by_side(plan, xla.backend())
         self._lanes = together.lanes
-        self.blocks_together = together.lanes // plan.block_paths
         shape = Shape(
             features=loading_rules.features(plan),
             model=plan.model,
@@ -128,7 +127,7 @@ class Device:
             drawdown_bins=Binned(np.asarray(bins.drawdown_keys)[:paths], np.asarray(bins.drawdown_excess)[:paths]),
         )
 
-    def tally(self, running: Sequence[Running]) -> Tally:
+    def tally(self, running: Iterable[Running]) -> Tally:
         """The tally of paths that run, at least one stretch, once they have ended. Raises: AmountsTooLarge.
 
         On a CPU numpy counts them. From a GPU it would take ten times as long to bring them here as to run them.
@@ -169,6 +168,11 @@ def side_by_side(plan: Plan, backend: str) -> Together:
         return Together(lanes=plan.block_paths, tile=plan.block_paths if plan.block_paths % TILE else TILE)
     lanes = plan.block_paths * (BLOCKS_ON_A_GPU if plan.blocks > OF_A_SMALL_PLAN else OF_A_SMALL_PLAN)
     return Together(lanes=lanes, tile=lanes, pairs=PAIRS_ON_A_GPU)
+
+
+def blocks_together(plan: Plan) -> int:
+    """Blocks of the plan that run side by side."""
+    return side_by_side(plan, xla.backend()).lanes // plan.block_paths
 
 
 def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:

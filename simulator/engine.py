@@ -11,6 +11,7 @@ from functools import reduce
 from itertools import pairwise
 from typing import Final
 
+from simulator.device import blocks_together
 from simulator.launching import Flight, Launcher, loaded
 from simulator.planning import BLOCK_PATHS, FAN_PATHS, Plan, plan
 from simulator.tally import Finished, Tally
@@ -37,7 +38,7 @@ def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None
 def tally(plan: Plan, blocks: range, launcher: Launcher) -> Tally:
     """The tally of these blocks, as far as there are any. Raises: AmountsTooLarge."""
     device = loaded(plan)
-    wanted = in_batches(range(blocks.start, min(blocks.stop, plan.blocks)), device.blocks_together)
+    wanted = in_batches(range(blocks.start, min(blocks.stop, plan.blocks)), blocks_together(plan))
     flights = launcher.flown((batch, device, batch) for batch in wanted)
     return reduce(Tally.merge, map(_landed, flights), Tally.empty())
 

@@ -53,7 +53,7 @@ class Flight:
     def tally(self) -> Tally:
         """Their tally, once they have ended. Raises: AmountsTooLarge."""
         try:
-            return self.device.tally([each.result() for each in self.running])
+            return self.device.tally(each.result() for each in self.running)
         finally:
             self.cancel()
 

@@ -11,11 +11,11 @@ from contextlib import suppress
 from enum import IntEnum
 
 from simulator import engine, estimation_risk, outer_bootstrap, rare, scenarios
-from simulator.device import Device
+from simulator.device import Device, blocks_together
 from simulator.errors import AmountsTooLarge
 from simulator.estimation_risk import Histories
 from simulator.found import Found
-from simulator.launching import Launcher, loaded
+from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.scenarios import Paired
 from simulator.tally import Outcome, Tally
@@ -34,7 +34,7 @@ class Section(IntEnum):
 
 def at_once(plan: Plan, section: Section, launcher: Launcher) -> int:
     """Units that run at once, for as long as a few: fewer are not worth a call."""
-    blocks = loaded(plan).blocks_together if section in {Section.FAN, Section.PATHS} else 1
+    blocks = blocks_together(plan) if section in {Section.FAN, Section.PATHS} else 1
     return launcher.threads * blocks
 
 
@@ -69,7 +69,7 @@ def _histories(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
 
 def _with_scenarios(plan: Plan, first: int, count: int, launcher: Launcher) -> Found:
     cases = [Device(case) for case in (plan, *scenarios.plans(plan))]
-    stretches = engine.in_batches(range(first, min(first + count, plan.blocks)), cases[0].blocks_together)
+    stretches = engine.in_batches(range(first, min(first + count, plan.blocks)), blocks_together(plan))
     total = Found()
     flights = launcher.flown((blocks, case, blocks) for blocks in stretches for case in cases)
     for together in zip(*[flights] * len(cases), strict=True):

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None, *, meanwhile: Callable[[Cluster], No
     prepare_environment()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, _stop)
-    from simulator.serve.cluster import Cluster, Place  # noqa: PLC0415 — ray reads the environment when imported
+    from simulator.serve.cluster import CannotDeploy, Cluster, Place  # noqa: PLC0415 — ray reads the environment when imported
 
     place = Place(
         application=options.name,
@@ -45,6 +45,8 @@ def main(argv: Sequence[str] | None = None, *, meanwhile: Callable[[Cluster], No
         cluster.deploy(settings_of(options))
         tell_ready(cluster, options.ready_file)
         (meanwhile or wait_for_ever)(cluster)
+    except CannotDeploy as error:
+        sys.exit(f"error: {error}")
     finally:
         for each in (signal.SIGTERM, signal.SIGINT):
             signal.signal(each, signal.SIG_IGN)

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import ray
 from ray import serve
@@ -42,6 +42,10 @@ class Place:
     num_cpus: int
 
 
+class CannotDeploy(RuntimeError):
+    """The app cannot be served here; the message says why."""
+
+
 class Cluster:
     """A running app. Close it to stop all that was started for it."""
 
@@ -68,10 +72,33 @@ class Cluster:
         return f"{LOOPBACK}:{self.place.port}"
 
     def deploy(self, settings: Settings) -> None:
-        """Serves the app, or changes its number of workers; returns when a simulation has gone through it."""
+        """Serves the app, or changes its number of workers; returns when a simulation has gone through it.
+
+        Raises: CannotDeploy.
+        """
+        self._see_that_there_are_gpus(settings)
         name = self.place.application
-        serve.run(application(settings), name=name, route_prefix=f"/{name}")
+        try:
+            serve.run(application(settings), name=name, route_prefix=f"/{name}")
+        except RuntimeError as error:
+            raise CannotDeploy(f"{error} {self._what_replicas_said()}") from error
         probe.simulate(self.target, name, within=STARTS_WITHIN)
+
+    def _see_that_there_are_gpus(self, settings: Settings) -> None:
+        """Ray would wait for them for ever. A cluster that is joined may get more."""
+        resources: Any = ray.cluster_resources
+        wanted, there = settings.min_workers * settings.worker_gpus, resources().get("GPU", 0)
+        if self._folder is not None and there < wanted:
+            raise CannotDeploy(
+                f"{wanted:g} GPUs are wanted, {settings.worker_gpus:g} a worker, but Ray finds {there:g} here: see "
+                "whether nvidia-smi lists them, or serve with --worker-gpus 0."
+            )
+
+    def _what_replicas_said(self) -> str:
+        """Those that did not start; else nobody would see it, as the logs end with Ray."""
+        app = serve.status().applications.get(self.place.application)
+        said = [] if app is None else [app.message, *(each.message for each in app.deployments.values())]
+        return "\n".join(each for each in said if each)
 
     def close(self) -> None:
         """Drains the app and ends every process that this one started."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import codec, crew, engine, result
+from simulator import codec, crew, engine, result, xla
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import TWENTY_BLOCKS, a_request, bits, result_of
 from tests.ray_cluster import ServedSimulator
@@ -57,6 +57,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedSimulator
 @pytest.mark.slow
 @pytest.mark.timeout(400)
 def test_a_served_gpu_gives_the_bits_of_a_cpu(served: ServedSimulator) -> None:
+    assert xla.backend() == xla.CPU, "it would be compared with itself: run the tests with JAX_PLATFORMS=cpu"
     request = a_request(4 * TWENTY_BLOCKS)
     plan = engine.plan(codec.decode(request.input), codec.digest(request.input))
 

@@ -31,8 +31,8 @@ def ended(seed: int, **figures: npt.NDArray[np.int32] | None) -> Ended:
         outcome=rng.integers(0, 4, LANES).astype(np.uint8),
         final_pnl=rng.normal(0, 300_000, LANES).astype(np.int32),
         max_drawdown=rng.integers(0, 500_000, LANES).astype(np.int32),
-        day=rng.integers(1, 60, LANES).astype(np.int32),
-        trades=rng.integers(1, 5_000, LANES).astype(np.int32),
+        day=rng.integers(1, 10_000, LANES).astype(np.int32),
+        trades=rng.integers(1, 1 << 28, LANES).astype(np.int32),
         overflow=np.bool_(False),
         fan=None,
         skipped=None,
@@ -74,7 +74,8 @@ def test_lanes_of_no_path_add_nothing(paths: int) -> None:
     beyond = np.where(np.arange(LANES) < paths, 1, 10**6)
     found = ended(
         2,
-        day=(rng.integers(1, 60, LANES) * beyond).astype(np.int32),
+        day=(rng.integers(1, 2_000, LANES) * beyond).astype(np.int32),
+        trades=rng.integers(0, 300, LANES).astype(np.int32),
         skipped=rng.integers(0, 9, LANES).astype(np.int32),
         paid=(rng.integers(0, 10**6, LANES)).astype(np.int32),
         payouts=rng.integers(0, 4, LANES).astype(np.int32),

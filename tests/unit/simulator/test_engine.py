@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import pickle
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from simulator import engine, xla
 from simulator.bins import Binned
-from simulator.counts import MOST_PATHS
-from simulator.device import BLOCKS_ON_A_GPU, OF_A_SMALL_PLAN, Stretch, side_by_side, stretches
+from simulator.compiled import Prepared
+from simulator.counts import MOST_PATHS, Counts
+from simulator.device import BLOCKS_ON_A_GPU, OF_A_SMALL_PLAN, PAIRS_ON_A_GPU, Stretch, side_by_side, stretches
 from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge, InvalidInput
 from simulator.kernel import leaving
+from simulator.shape import Shape
 from simulator.spec import REACH, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
 from simulator.tally import Tally
 from tests.unit.simulator.samples import DAYS, FRESH, RULES, START, plan_of
@@ -248,11 +251,28 @@ def test_batches_are_few_where_blocks_run_together(blocks: range) -> None:
 @pytest.mark.parametrize("blocks", [4, OF_A_SMALL_PLAN + 1])
 def test_what_a_gpu_does_changes_no_bit(monkeypatch: pytest.MonkeyPatch, blocks: int, launched: list[Stretch]) -> None:
     """All that differs there, done here: blocks that run together, visits of a known length, paths counted there."""
+    counted, shapes = [], []
+    count, prepare = leaving.counted, Prepared.__init__
+
+    def count_noted(ended: Ended, bins: Bins, paths: int, *, phases: int) -> tuple[bool, Counts]:
+        counted.append(paths)
+        return count(ended, bins, paths, phases=phases)
+
+    def noted(prepared: Prepared, shape: Shape, *what: Any) -> None:
+        shapes.append(shape)
+        prepare(prepared, shape, *what)
+
+    monkeypatch.setattr(leaving, "counted", count_noted)
+    monkeypatch.setattr(Prepared, "__init__", noted)
     plan = replace(plan_of(Settings(paths=512 * blocks - 100, seed=7)), block_paths=512, blocks=blocks, fan_paths=256)
     whole = engine.run(plan, 0, plan.blocks, threads=1)
+    assert not counted
     launched.clear()
+    shapes.clear()
     monkeypatch.setattr(xla, "backend", lambda: "gpu")
     assert engine.run(replace(plan), 0, plan.blocks, threads=1).to_bytes() == whole.to_bytes()
+    assert counted == [plan.paths - 256]
+    assert [shape.pairs for shape in shapes] == [PAIRS_ON_A_GPU] * 2
     assert launched == [Stretch(0, 256, with_fan=True), Stretch(256, plan.paths)]
 
 
@@ -274,14 +294,13 @@ def test_a_gpu_hands_over_no_more_paths_than_there_are(monkeypatch: pytest.Monke
     assert brought == [(OF_A_SMALL_PLAN * 1_024, 1_024)]
 
 
-def test_a_gpu_refuses_amounts_that_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("fan_paths", [0, 10], ids=["counted", "brought"])
+def test_a_gpu_refuses_amounts_that_are_too_large(monkeypatch: pytest.MonkeyPatch, fan_paths: int) -> None:
     monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    free = Rules(starting_balance_minor=START)
+    plan = plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=free)
     with pytest.raises(AmountsTooLarge):
-        engine.run(
-            plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=Rules(starting_balance_minor=START)),
-            0,
-            1,
-        )
+        engine.run(replace(plan, fan_paths=fan_paths), 0, 1)
 
 
 def test_a_gpu_runs_so_many_paths_together_as_can_be_counted_together() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ import pytest
 from simulator import engine, launching, xla
 from simulator.device import Device, Running, Stretch
 from simulator.errors import AmountsTooLarge
-from simulator.launching import Launcher
+from simulator.launching import Flight, Launcher
 from simulator.planning import Plan
 from simulator.spec import Rules, Settings
 from tests.unit.simulator.samples import START, plan_of
@@ -44,6 +44,21 @@ def test_a_gpu_is_told_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(xla, "backend", lambda: "gpu")
     with Launcher(8) as launcher:
         assert launcher.threads == 1
+
+
+@pytest.mark.parametrize("wanted", [Flight.tally, Flight.land])
+def test_a_flight_that_fails_launches_no_more(
+    monkeypatch: pytest.MonkeyPatch, wanted: Callable[[Flight], object]
+) -> None:
+    def fail(*_: object) -> None:
+        raise AmountsTooLarge
+
+    monkeypatch.setattr(Device, "brought", fail)
+    with Launcher(1) as launcher:
+        flight = launcher.launch(Device(small_blocks(600)), range(1, 600))
+        with pytest.raises(AmountsTooLarge):
+            wanted(flight)
+        assert sum(each.cancelled() for each in flight.running) > 500
 
 
 def test_several_blocks_land_as_one() -> None:
