@@ -74,6 +74,16 @@ def result_of(heard: list[Heard]) -> result_pb2.SimulationResult:
     return heard[-1].response.result
 
 
+def resumed(served: ServedSimulator, paths: int) -> result_pb2.SimulationResult:
+    """Of a run that is broken off at its first checkpoint, and goes on from there."""
+    with open_call(served, a_request(paths)) as call:
+        kept = next(response.checkpoint for response in call if response.HasField("checkpoint"))
+    heard = run(served, a_request(paths, resume_from=kept.data))
+    assert 0 < kept.paths_done < paths
+    assert heard[0].response.progress.paths_done == kept.paths_done
+    return result_of(heard)
+
+
 def bits(result: result_pb2.SimulationResult) -> bytes:
     """The result without the time it took."""
     timeless = result_pb2.SimulationResult()

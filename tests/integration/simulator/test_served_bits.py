@@ -45,15 +45,7 @@ def test_progress_comes_at_least_every_second_and_never_falls(undisturbed: list[
 def test_a_run_resumed_from_a_checkpoint_gives_the_bits_of_one_that_was_never_broken_off(
     simulator_address: Address, undisturbed: list[Heard]
 ) -> None:
-    served = simulator_address()
-    with calls.open_call(served, a_request(A_FEW_SECONDS)) as call:
-        kept = next(response.checkpoint for response in call if response.HasField("checkpoint"))
-
-    resumed = calls.run(served, a_request(A_FEW_SECONDS, resume_from=kept.data))
-
-    assert 0 < kept.paths_done < A_FEW_SECONDS
-    assert resumed[0].response.progress.paths_done == kept.paths_done
-    assert bits(result_of(resumed)) == bits(result_of(undisturbed))
+    assert bits(calls.resumed(simulator_address(), A_FEW_SECONDS)) == bits(result_of(undisturbed))
 
 
 def test_a_killed_worker_costs_only_its_chunks(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
+import queue
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from simulator import codec, crew, engine, result, xla
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import TWENTY_BLOCKS, a_request, bits, result_of
+from tests.json_lines import forward
 from tests.ray_cluster import ServedSimulator
 from tests.unit.simulator.test_gpu import needs_a_gpu
 
@@ -29,28 +30,24 @@ SOME_SECONDS = 300_000_000
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedSimulator]:
     """`python -m simulator.serve` with one worker that has the GPU."""
     needs_a_gpu()
-    folder = tmp_path_factory.mktemp("served")
-    ready, log = folder / "ready.json", folder / "log"
+    complaints = tmp_path_factory.mktemp("served") / "complaints"
     environment = {name: value for name, value in os.environ.items() if name != "JAX_PLATFORMS"}
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [*COMMAND, "--ready-file", str(ready)],
-            cwd=ROOT,
-            env=environment | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with complaints.open("w") as output:
+        process = subprocess.Popen(COMMAND, cwd=ROOT, env=environment, text=True, stdout=subprocess.PIPE, stderr=output)
+    reader = threading.Thread(target=forward, args=(process, lines), daemon=True)
+    reader.start()
     try:
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while not ready.exists():
-            assert process.poll() is None, log.read_text(encoding="utf-8")[-4_000:]
-            assert time.monotonic() < deadline, log.read_text(encoding="utf-8")[-4_000:]
-            time.sleep(0.1)
-        about = json.loads(ready.read_text(encoding="utf-8"))
+        line = lines.get(timeout=STARTS_WITHIN_S)
+        assert line, complaints.read_text(encoding="utf-8")[-4_000:]
+        about = json.loads(line)
         yield ServedSimulator(target=about["target"], metadata=(("application", about["application"]),))
     finally:
         process.terminate()
         process.wait(timeout=STOPS_WITHIN_S)
+        reader.join()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 @pytest.mark.gpu
@@ -71,11 +68,4 @@ def test_a_served_gpu_gives_the_bits_of_a_cpu(served: ServedSimulator) -> None:
 @pytest.mark.timeout(400)
 def test_a_run_on_a_gpu_resumes_with_the_same_bits(served: ServedSimulator) -> None:
     whole = calls.run(served, a_request(SOME_SECONDS))
-    with calls.open_call(served, a_request(SOME_SECONDS)) as call:
-        kept = next(response.checkpoint for response in call if response.HasField("checkpoint"))
-
-    resumed = calls.run(served, a_request(SOME_SECONDS, resume_from=kept.data))
-
-    assert 0 < kept.paths_done < SOME_SECONDS
-    assert resumed[0].response.progress.paths_done == kept.paths_done
-    assert bits(result_of(resumed)) == bits(result_of(whole))
+    assert bits(calls.resumed(served, SOME_SECONDS)) == bits(result_of(whole))
