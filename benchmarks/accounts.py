@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import tempfile
+
 from benchmarks.case import as_input, typical
 from benchmarks.measure import side_by_side
 from benchmarks.rows import Row, at_least
 from benchmarks.runs import run_of
 from montecarlo.engine.v1 import engine_pb2
-from simulator import many
+from simulator.helpers import Helpers
+from simulator.many import Answered
 from simulator.tally import Tally
 
 ACCOUNTS = 1_000
@@ -16,14 +19,16 @@ PATHS = 10_000
 
 def rows(threads: int, rounds: int) -> list[Row]:
     """The speed of many small simulations over that of one large one."""
-    inputs = [account(number) for number in range(ACCOUNTS)]
+    inputs = [account(number).SerializeToString() for number in range(ACCOUNTS)]
     one = run_of(as_input(typical(ACCOUNTS * PATHS // 10)), threads)
-    calls = {"one": one, "many": lambda: sum(_steps(answer) for answer in many.simulate(inputs, threads=threads))}
-    timings = side_by_side(calls, rounds=max(1, rounds // 2))
-    tally, steps = timings["one"].answer, timings["many"].answer
+    with tempfile.TemporaryDirectory(prefix="mc-bench-") as folder, Helpers(threads, compile_cache=folder) as helpers:
+        calls = {"one": one, "many": lambda: helpers.simulate(inputs)}
+        timings = side_by_side(calls, rounds=max(1, rounds // 2))
+    tally, answered = timings["one"].answer, timings["many"].answer
     assert isinstance(tally, Tally)
-    assert isinstance(steps, int)
-    speed = steps / timings["many"].best_s / (tally.steps / timings["one"].best_s)
+    assert isinstance(answered, Answered)
+    assert _results(answered) == ACCOUNTS
+    speed = answered.path_steps / timings["many"].best_s / (tally.steps / timings["one"].best_s)
     what = f"{ACCOUNTS:,} accounts of {PATHS:,} paths over one job"
     return [
         Row(key="accounts", what=what, figure=speed, unit="x", goal=at_least(0.8)),
@@ -43,6 +48,7 @@ def account(number: int) -> engine_pb2.SimulateInput:
     return message
 
 
-def _steps(answer: engine_pb2.AccountAnswer) -> int:
-    assert answer.WhichOneof("outcome") == "result", answer
-    return answer.result.path_steps
+def _results(answered: Answered) -> int:
+    """How many accounts have one."""
+    responses = map(engine_pb2.SimulateManyResponse.FromString, answered.responses)
+    return sum(answer.HasField("result") for response in responses for answer in response.answers)

@@ -51,6 +51,7 @@ HELD: Final = 128
 """Kernels that a process holds, those that were used last. A kernel takes 5 to 25 MiB, in up to 300 mappings of memory,
 of which Linux lets a process have 65,530; XLA ends a process that wants more.
 """
+_most: Final = [HELD]
 
 _known: Final[dict[object, Kernel]] = {}
 _locks: Final = WeakValueDictionary[object, threading.Lock]()
@@ -102,8 +103,13 @@ def _hold(key: object, kernel: Kernel) -> None:
     with _guard:
         _known.pop(key, None)
         _known[key] = kernel
-        while len(_known) > HELD:
+        while len(_known) > _most[0]:
             del _known[next(iter(_known))]
+
+
+def hold_at_most(kernels: int) -> None:
+    """Another number than HELD, for a process that is one of many."""
+    _most[:] = [kernels]
 
 
 def count() -> int:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import Final, Generic, TypeVar
 
 from simulator import engine, sections
@@ -117,13 +116,14 @@ class Work(Generic[Made]):
 
 
 def work(what: Work[Made], *, threads: int | None = None) -> Iterator[Done[Made]]:
-    """Each account as it is done, in any order. Closing the iterator begins nothing more.
+    """Each account as it is done, in any order. Closing the iterator begins nothing more. `threads`: as of a Launcher;
+    None: MCSIM_THREADS, else the cores it may use.
 
     Raises: Stopped.
     """
     pool = ThreadPoolExecutor(CHUNKS_AT_ONCE)
     try:
-        with Launcher(threads or engine.default_threads()) as launcher:
+        with Launcher(engine.default_threads() if threads is None else threads) as launcher:
             yield from _Crew(what, launcher, pool).run()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
@@ -203,7 +203,7 @@ class _Crew(Generic[Made]):
 
     def _enough_in_the_air(self) -> bool:
         """Whether it is time to look at the first, as the others keep the device busy meanwhile."""
-        return self._launcher.enough(each.flight for each in islice(self._flying, 1, None))
+        return self._launcher.enough([each.flight for each in self._flying])
 
     def _hand_out(self) -> bool:
         """Keeps the pool busy, with one chunk more than it runs; whether there were chunks enough for that."""

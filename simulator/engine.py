@@ -27,11 +27,13 @@ be binned when there are no more paths to run.
 
 
 def run(plan: Plan, first_block: int, blocks: int, *, threads: int | None = None) -> Tally:
-    """The tally of these whole blocks. `threads` (default: MCSIM_THREADS, else the cores it may use) only costs time.
+    """The tally of these whole blocks.
+
+    `threads` (default: MCSIM_THREADS, else the cores it may use; 0: see Launcher) only costs time.
 
     Raises: AmountsTooLarge if a balance left the range that is computed exactly.
     """
-    with Launcher(threads or default_threads()) as launcher:
+    with Launcher(default_threads() if threads is None else threads) as launcher:
         return tally(plan, range(first_block, first_block + blocks), launcher)
 
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from types import TracebackType
 from typing import Final, TypeVar
 
@@ -67,9 +66,12 @@ class Launcher:
     """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end."""
 
     def __init__(self, threads: int) -> None:
-        """`threads`: how many stretches of paths run at once; on a GPU one, with all of it."""
-        self.threads = threads if xla.backend() == xla.CPU else 1
-        self._pool = ThreadPoolExecutor(max_workers=self.threads)
+        """`threads`: how many stretches of paths run at once; on a GPU one, with all of it. 0: one, in the thread that
+        wants them, which looks at them before it launches others: for a process with one core.
+        """
+        self.threads = max(1, threads) if xla.backend() == xla.CPU else 1
+        self._ahead = AHEAD * self.threads if threads else 0
+        self._pool = ThreadPoolExecutor(max_workers=self.threads) if threads else None
         self._told = _Told()
         self._closed = threading.Event()
 
@@ -78,11 +80,13 @@ class Launcher:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closed.set()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
 
     def launch(self, device: Device, blocks: range) -> Flight:
         """Consecutive blocks of a loaded plan, at least one, on their way."""
-        running = [self._pool.submit(self._run, device, each) for each in device.stretches(blocks)]
+        submit = _done if self._pool is None else self._pool.submit
+        running = [submit(self._run, device, each) for each in device.stretches(blocks)]
         return Flight(device=device, running=tuple(running))
 
     def flown(self, wanted: Iterable[tuple[Name, Device, range]]) -> Generator[tuple[Name, Flight], None, None]:
@@ -93,7 +97,7 @@ class Launcher:
         try:
             for name, device, blocks in wanted:
                 flights.append((name, self.launch(device, blocks)))
-                while self.enough(flight for _, flight in islice(flights, 1, None)):
+                while self.enough([flight for _, flight in flights]):
                     yield flights.popleft()
             while flights:
                 yield flights.popleft()
@@ -101,9 +105,9 @@ class Launcher:
             for _, flight in flights:
                 flight.cancel()
 
-    def enough(self, flights: Iterable[Flight]) -> bool:
-        """Whether these keep the device busy while another is looked at."""
-        return sum(len(flight.running) for flight in flights) >= AHEAD * self.threads
+    def enough(self, flights: Sequence[Flight]) -> bool:
+        """Whether it is time to look at the first of these, as the others keep the device busy meanwhile."""
+        return bool(flights) and sum(len(flight.running) for flight in flights[1:]) >= self._ahead
 
     def _run(self, device: Device, stretch: Stretch) -> Running:
         if len(self._told.running) == TOLD:
@@ -113,6 +117,13 @@ class Launcher:
         running = device.run(stretch)
         self._told.running.append(running)
         return running
+
+
+def _done(run: Callable[[Device, Stretch], Running], device: Device, stretch: Stretch) -> Future[Running]:
+    """As the `submit` of an executor, but done when it returns."""
+    future = Future[Running]()
+    future.set_result(run(device, stretch))
+    return future
 
 
 class _Told(threading.local):

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Final
 
 from montecarlo.engine.v1 import engine_pb2
@@ -22,13 +23,42 @@ MOST_BYTES: Final = 2 << 20
 """Of the answers in one message, unless a single one has more: half of what gRPC takes by default."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """responses: serialised SimulateManyResponses; path_steps: of all accounts in them, which are not all if somebody
+    stopped it.
+    """
+
+    responses: tuple[bytes, ...]
+    path_steps: int
+
+
+def answered(
+    inputs: Sequence[bytes], *, first: int, threads: int | None = None, stop: Callable[[], bool] = lambda: False
+) -> Answered:
+    """`simulate` of serialised inputs. first: the place of the first one in the call."""
+    messages = [engine_pb2.SimulateInput.FromString(each) for each in inputs]
+    answers = sorted(simulate(messages, threads=threads, stop=stop), key=attrgetter("index"))
+    for each in answers:
+        each.index += first
+    return Answered(
+        responses=tuple(
+            joined(engine_pb2.SimulateManyResponse(answers=[each]).SerializeToString() for each in answers)
+        ),
+        path_steps=sum(each.result.path_steps for each in answers),
+    )
+
+
 def simulate(
     inputs: Sequence[engine_pb2.SimulateInput],
     *,
     threads: int | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[engine_pb2.AccountAnswer]:
-    """One answer an account, as each is done, in any order; none for those not done when `stop` says so."""
+    """One answer an account, as each is done, in any order; none for those not done when `stop` says so.
+
+    `threads`: as of `crew.work`.
+    """
     what = Work(count=len(inputs), plan=lambda index: plan(inputs[index]), make=result.build, stop=stop)
     with suppress(Stopped):
         for done in work(what, threads=threads):
@@ -40,18 +70,19 @@ def simulate(
             yield answer
 
 
-def responses(answers: Iterable[engine_pb2.AccountAnswer]) -> Iterator[engine_pb2.SimulateManyResponse]:
-    """The answers in as few messages as gRPC takes by default: on its way a message costs a server a millisecond."""
-    response, size = engine_pb2.SimulateManyResponse(), 0
-    for answer in answers:
-        more = answer.ByteSize()
-        if response.answers and size + more > MOST_BYTES:
-            yield response
-            response, size = engine_pb2.SimulateManyResponse(), 0
-        response.answers.append(answer)
-        size += more
-    if response.answers:
-        yield response
+def joined(responses: Iterable[bytes]) -> Iterator[bytes]:
+    """The answers of serialised SimulateManyResponses in as few of them as gRPC takes by default: on its way a message
+    costs a server a millisecond. Messages that are nothing but a list join as bytes.
+    """
+    parts, size = list[bytes](), 0
+    for response in responses:
+        if parts and size + len(response) > MOST_BYTES:
+            yield b"".join(parts)
+            parts, size = [], 0
+        parts.append(response)
+        size += len(response)
+    if parts:
+        yield b"".join(parts)
 
 
 def plan(message: engine_pb2.SimulateInput) -> Plan:

@@ -13,8 +13,8 @@ from simulator.serve.dispatch import Paces, WorkerLost, WorkersLost
 
 MOST_ACCOUNTS: Final = 32
 MOST_PATHS: Final = 400_000
-"""In one batch, unless a single account has more: a batch should take a second or so, as it is what a lost worker
-costs, and what a worker does before it turns to another call."""
+"""In one batch, for each account that a worker simulates at a time, unless a single account has more: a batch should
+take a second or so, as it is what a lost worker costs, and what a worker does before it turns to another call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,12 +30,14 @@ RunBatch = Callable[[Batch], Awaitable[BatchDone]]
 """Raises: WorkerLost, and whatever ends the call."""
 
 
-def batches(paths: Sequence[int], workers: int) -> deque[Batch]:
-    """All accounts, of so many paths each, in batches; at least four a worker, where there are so many accounts."""
-    most = max(1, min(MOST_ACCOUNTS, len(paths) // (4 * workers)))
+def batches(paths: Sequence[int], workers: int, at_a_time: int = 1) -> deque[Batch]:
+    """All accounts, of so many paths each, in batches; at least four a worker, where there are so many accounts.
+    at_a_time: accounts that a worker simulates side by side.
+    """
+    most = max(1, min(MOST_ACCOUNTS * at_a_time, len(paths) // (4 * workers)))
     found, first, sum_of_paths = deque[Batch](), 0, 0
     for index, each in enumerate(paths):
-        if index > first and (index - first == most or sum_of_paths + each > MOST_PATHS):
+        if index > first and (index - first == most or sum_of_paths + each > MOST_PATHS * at_a_time):
             found.append(Batch(first=first, count=index - first))
             first, sum_of_paths = index, 0
         sum_of_paths += each

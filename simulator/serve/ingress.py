@@ -21,6 +21,7 @@ from simulator import codec, engine, result
 from simulator.codec_settings import DEFAULT_PATHS
 from simulator.engine import Plan
 from simulator.errors import FieldViolation, InvalidInput
+from simulator.helpers import HelperLost
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.sections import Section
 from simulator.serve import checkpoint, refusal, telemetry
@@ -32,8 +33,10 @@ from simulator.serve.messages import Messages
 from simulator.serve.settings import Settings
 from simulator.serve.worker import Worker
 
-LOST: Final = (RayActorError, WorkerCrashedError, OutOfMemoryError, ObjectLostError, DeploymentUnavailableError)
-"""How the loss of a worker, or of its node, shows."""
+LOST: Final = (
+    RayActorError, WorkerCrashedError, OutOfMemoryError, ObjectLostError, DeploymentUnavailableError, HelperLost
+)  # fmt: skip
+"""How the loss of a worker, of its node, or of one of its processes, shows."""
 
 MOST_ACCOUNTS: Final = 10_000
 
@@ -107,7 +110,8 @@ class Ingress:
             why = f"are {count}: give 1 to {MOST_ACCOUNTS} accounts a call"
             raise InvalidInput([FieldViolation(field="inputs", description=why)])
         span.set_attribute("accounts", count)
-        todo = batches([each.settings.paths or DEFAULT_PATHS for each in request.inputs], self._max_workers)
+        paths = [each.settings.paths or DEFAULT_PATHS for each in request.inputs]
+        todo = batches(paths, self._max_workers, self._settings.helpers)
         dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace)
         async with aclosing(dispatcher.work()) as steps:
             async for done in steps:

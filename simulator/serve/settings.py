@@ -54,6 +54,13 @@ class Settings:
     checkpoint_s: float = 3
     compile_cache: str = ""
 
+    @property
+    def helpers(self) -> int:
+        """Processes that simulate small accounts for a worker, one for each of its cores; 1: none but itself, as it is
+        where a GPU runs the paths.
+        """
+        return 1 if self.worker_gpus else self.worker_cpus
+
     def __post_init__(self) -> None:
         """Raises: InvalidSettings."""
         wrong = [

@@ -10,14 +10,13 @@ from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from operator import attrgetter
 from typing import Any, Final
 
-from montecarlo.engine.v1 import engine_pb2
 from simulator import many, sections, xla
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
+from simulator.helpers import Helpers
 from simulator.launching import Launcher
 from simulator.sections import Section
 from simulator.serve import telemetry, warmup
@@ -50,6 +49,7 @@ class Worker:
             raise NoGpu
         self._threads = settings.worker_cpus
         self._launcher = Launcher(self._threads)
+        self._helpers = Helpers(settings.helpers, compile_cache=settings.compile_cache)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._paced = (("", Section.PATHS), 1)
         self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
@@ -67,7 +67,7 @@ class Worker:
             stop.set()
 
     async def run_batch(self, task: BatchTask) -> BatchDone:
-        """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine."""
+        """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine. Raises: HelperLost."""
         stop = threading.Event()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._lane, self._run_batch, task, stop)
@@ -76,6 +76,8 @@ class Worker:
 
     def __del__(self) -> None:
         """Ray Serve's call on a replica that is about to end."""
+        if hasattr(self, "_helpers"):
+            self._helpers.close()
         if hasattr(self, "_telemetry"):
             self._telemetry.close()
 
@@ -123,16 +125,14 @@ class Worker:
     def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:
         started = time.monotonic()
         with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
-            inputs = [engine_pb2.SimulateInput.FromString(each) for each in task.inputs]
-            answers = sorted(many.simulate(inputs, threads=self._threads, stop=stop.is_set), key=attrgetter("index"))
-            for each in answers:
-                each.index += task.first
-            steps = sum(each.result.path_steps for each in answers)
-            span.set_attribute("path_steps", steps)
-            self._telemetry.path_steps.add(steps)
+            if self._helpers.are_for(len(task.inputs)):
+                answered = self._helpers.simulate(task.inputs, first=task.first, stop=stop.is_set)
+            else:
+                answered = many.answered(task.inputs, first=task.first, threads=self._threads, stop=stop.is_set)
+            span.set_attribute("path_steps", answered.path_steps)
+            self._telemetry.path_steps.add(answered.path_steps)
             self._telemetry.chunks.add(1)
-            responses = tuple(each.SerializeToString() for each in many.responses(answers))
-            return BatchDone(responses=responses, seconds=time.monotonic() - started)
+            return BatchDone(responses=answered.responses, seconds=time.monotonic() - started)
 
     @contextmanager
     def _observed(self, name: str, trace: dict[str, str], about: Mapping[str, str | int]) -> Iterator[Any]:

@@ -109,7 +109,8 @@ def test_threads_that_need_one_kernel_trace_it_once(folder: Path, traces: list[o
 def test_kernels_that_were_not_used_for_longest_are_let_go(
     traces: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(compiled, "HELD", 2)
+    monkeypatch.setattr(compiled, "_most", [])
+    compiled.hold_at_most(2)
 
     def compilations(paths: int) -> int:
         before = len(traces)
@@ -146,7 +147,7 @@ def test_a_kernel_that_is_let_go_is_freed_and_one_that_is_held_takes_its_memory_
     del kernel
     assert of_one > 20
     assert grown(4) < 5 * of_one
-    monkeypatch.setattr(compiled, "HELD", 1)
+    monkeypatch.setattr(compiled, "_most", [1])
     assert grown(4) < of_one
 
 

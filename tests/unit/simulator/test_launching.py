@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
@@ -25,7 +27,7 @@ def small_blocks(blocks: int) -> Plan:
     return replace(plan_of(Settings(paths=blocks * BLOCK, seed=7)), block_paths=BLOCK, blocks=blocks, fan_paths=BLOCK)
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [0, 1, 3])
 def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None:
     plans = [small_blocks(4), small_blocks(9)]
     wanted = [(plan, range(block, block + 1)) for block in (3, 0, 2) for plan in plans]
@@ -38,6 +40,28 @@ def test_blocks_land_in_the_order_in_which_they_are_wanted(threads: int) -> None
             plan, blocks = wanted[number]
             assert np.array_equal(flight.land().final_pnl, engine.finished(plan, blocks.start).final_pnl)
     assert seen == list(range(6))
+
+
+def test_without_threads_each_block_is_looked_at_before_another_is_launched(launched: list[Stretch]) -> None:
+    device = Device(small_blocks(5))
+    with Launcher(0) as launcher:
+        for number, flight in launcher.flown((block, device, range(block, block + 1)) for block in range(5)):
+            assert len(launched) == number + 1
+            assert all(each.done() for each in flight.running)
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_process_with_one_core_has_paths_end_before_it_goes_on(waits: bool) -> None:
+    code = (
+        "from simulator import native; from simulator.device import Device\n"
+        "from tests.unit.simulator.test_launching import small_blocks\n"
+        f"{'native.wait_for_every_call()' if waits else ''}\n"
+        "device = Device(small_blocks(4)); told = device.stretches(range(1, 4))\n"
+        "device.run(told[0]).wait(); ready = [device.run(each).ended.outcome.is_ready() for each in told * 100]\n"
+        "print(all(ready))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout == f"{waits}\n"
 
 
 def test_a_gpu_is_told_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:

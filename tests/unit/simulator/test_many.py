@@ -97,9 +97,11 @@ def test_answers_share_messages_as_far_as_these_may_be_large(monkeypatch: pytest
     for index in (2, 3):
         answers[index].error.fields.add(description="x" * 100)
     monkeypatch.setattr(many, "MOST_BYTES", 50)
-    together = [[each.index for each in response.answers] for response in many.responses(answers)]
-    assert together == [[0, 1], [2], [3], [4, 5]]
-    assert list(many.responses([])) == []
+    alone = [engine_pb2.SimulateManyResponse(answers=[each]).SerializeToString() for each in answers]
+    together = [engine_pb2.SimulateManyResponse.FromString(each) for each in many.joined(alone)]
+    assert [[each.index for each in response.answers] for response in together] == [[0, 1], [2], [3], [4, 5]]
+    assert [each for response in together for each in response.answers] == answers
+    assert list(many.joined([])) == []
 
 
 def test_no_accounts_have_no_answers() -> None:

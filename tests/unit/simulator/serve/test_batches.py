@@ -40,21 +40,31 @@ async def done(workers: Workers, accounts: int) -> list[int]:
     return found
 
 
-@given(paths=st.lists(st.integers(1, 2 * MOST_PATHS), min_size=1, max_size=300), workers=st.integers(1, 10))
-def test_batches_hold_every_account_once_and_are_not_too_large(paths: list[int], workers: int) -> None:
-    found = batches(paths, workers)
+@given(
+    paths=st.lists(st.integers(1, 2 * MOST_PATHS), min_size=1, max_size=300),
+    workers=st.integers(1, 10),
+    at_a_time=st.integers(1, 8),
+)
+def test_batches_hold_every_account_once_and_are_not_too_large(paths: list[int], workers: int, at_a_time: int) -> None:
+    found = batches(paths, workers, at_a_time)
 
     assert [each for batch in found for each in range(batch.first, batch.first + batch.count)] == list(
         range(len(paths))
     )
     for batch in found:
-        assert 1 <= batch.count <= MOST_ACCOUNTS
-        assert batch.count == 1 or sum(paths[batch.first : batch.first + batch.count]) <= MOST_PATHS
+        assert 1 <= batch.count <= MOST_ACCOUNTS * at_a_time
+        assert batch.count == 1 or sum(paths[batch.first : batch.first + batch.count]) <= MOST_PATHS * at_a_time
 
 
 def test_a_few_accounts_are_spread_over_all_workers() -> None:
     assert {each.count for each in batches([1_000] * 24, 3)} == {2}
     assert len(batches([1_000] * 5, 3)) == 5
+
+
+def test_a_worker_that_simulates_several_side_by_side_gets_larger_batches() -> None:
+    assert {each.count for each in batches([1_000] * 2_560, 1, 8)} == {MOST_ACCOUNTS * 8}
+    assert len(batches([100_000] * 64, 1, 8)) == 4
+    assert len(batches([100_000] * 64, 1)) == 16
 
 
 def test_all_accounts_are_answered_with_a_few_batches_out_at_a_time() -> None:

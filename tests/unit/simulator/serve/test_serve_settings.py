@@ -42,3 +42,8 @@ def test_a_change_of_scale_alone_leaves_the_replicas_settings_as_they_are() -> N
 
     assert without_scale(small) == without_scale(large)
     assert without_scale(small) != without_scale(Settings(worker_cpus=2))
+
+
+def test_a_worker_has_a_helper_for_each_core_but_none_beside_a_gpu() -> None:
+    assert Settings(worker_cpus=8).helpers == 8
+    assert Settings(worker_cpus=8, worker_gpus=0.5).helpers == 1

@@ -1,0 +1,48 @@
+"""A process that simulates accounts for the one that started it, on one core: `simulator.helpers` starts it.
+
+Its arguments are the number of its end of a socket, and the folder of compiled kernels or "". It says that it is ready,
+then answers each group that it is sent, until the socket closes. Whatever else comes is a wish to stop.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from simulator import compile_cache, compiled, many, native
+from simulator.helpers import NOTHING, Group
+from simulator.many import Answered
+
+KERNELS: Final = 32
+"""Fewer than a worker holds: there are as many helpers as cores, and a night's accounts have few kinds of rules."""
+
+
+def main() -> None:
+    """Until the socket closes, on the side of who started it or because that process is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # at a terminal it is for the one that started it
+    number, cache = sys.argv[1:]
+    if cache:
+        compile_cache.keep_in(Path(cache))
+    compiled.hold_at_most(KERNELS)
+    native.wait_for_every_call()
+    with Connection(int(number)) as line, suppress(EOFError, ConnectionError):
+        line.send(NOTHING)
+        for group in _groups(line):
+            line.send(many.answered(group.inputs, first=group.first, threads=0, stop=line.poll))
+
+
+def _groups(line: Connection[Answered, Group | None]) -> Iterator[Group]:
+    """Each that comes. A wish to stop that comes between them comes too late, for what was meant is done."""
+    while True:
+        group = line.recv()
+        if group is not None:
+            yield group
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A worker of two cores has two processes for small accounts: the same bits, and nobody notices one that is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from montecarlo.engine.v1 import engine_pb2
+from tests.integration.simulator import calls
+from tests.integration.simulator.calls import bits
+from tests.integration.simulator.test_served_many import account, answered, many, open_call, run, without_fan
+from tests.otlp_receiver import OtlpReceiver, otlp_receiver
+from tests.ray_nodes import WITHIN_S, Nodes
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
+
+ACCOUNTS = 40
+LONG = 8 * 16_384
+
+
+@pytest.fixture(scope="module")
+def otlp() -> Iterator[OtlpReceiver]:
+    with otlp_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture(scope="module")
+def nodes(otlp: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
+    started = Nodes(otlp, tmp_path_factory.mktemp("nodes") / "complaints", cores=2)
+    try:
+        started.wait_until_ready()
+        started.deploy(worker_cpus=2, max_workers=1)
+        yield started
+    finally:
+        started.stop()
+
+
+def helpers(nodes: Nodes) -> list[psutil.Process]:
+    """Those of the only worker."""
+    [worker] = nodes.workers()
+    return [child for child in worker.children() if "simulator.helper" in child.cmdline()]
+
+
+def test_each_account_gets_the_bits_of_its_own_simulation(nodes: Nodes) -> None:
+    request = many(*(account(number) for number in range(ACCOUNTS)))
+    request.inputs[5].trades[3].pnl = "a lot"
+
+    found = run(nodes.served, request)
+
+    assert len(helpers(nodes)) == 2
+    assert sorted(found) == list(range(ACCOUNTS))
+    assert [index for index, each in found.items() if each.HasField("error")] == [5]
+    for index in (0, 17, ACCOUNTS - 1):
+        single = calls.run(nodes.served, engine_pb2.SimulateRequest(input=request.inputs[index]))
+        assert without_fan(calls.result_of(single)) == bits(found[index].result)
+
+
+def test_a_killed_helper_costs_no_account(nodes: Nodes) -> None:
+    request = many(*(account(number, LONG) for number in range(ACCOUNTS)))
+    run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
+    killed, kept = helpers(nodes)
+
+    with open_call(nodes.served, request) as call:
+        first = next(call)
+        killed.kill()
+        rest = list(call)
+
+    assert sorted(each.index for each in answered([first, *rest])) == list(range(ACCOUNTS))
+    assert kept in helpers(nodes)
+    assert killed not in helpers(nodes)
+    assert len(helpers(nodes)) == 2
+
+
+def test_a_cancelled_call_frees_them_within_two_seconds(nodes: Nodes, otlp: OtlpReceiver) -> None:
+    before = helpers(nodes)
+    with open_call(nodes.served, many(*(account(number, calls.FOR_EVER) for number in range(16)))) as call:
+        otlp.wait_for(lambda seen: seen.sum_of("engine.workers.busy") > 0, within_s=30)
+        call.cancel()
+        otlp.wait_for(lambda seen: seen.sum_of("engine.workers.busy") == 0, within_s=2.5)
+    assert helpers(nodes) == before
+
+
+def test_they_go_with_their_worker(nodes: Nodes) -> None:
+    run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
+    [worker], below = nodes.workers(), helpers(nodes)
+    worker.kill()
+    assert psutil.wait_procs([worker, *below], timeout=WITHIN_S)[1] == []
+    found = run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
+    assert sorted(found) == list(range(ACCOUNTS))
