@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from simulator.errors import FieldViolation
 from simulator.sections import Section
+
+SMALL_PLAN: Final = 64 * 1024
+"""Bytes. To put a plan into the object store, and to fetch it, takes longer than a small simulation: only those of long
+histories go that way. Ray would send there whatever a message has beyond 100 kB.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkTask:
     """Run units of a section from `first`: at most `count`, and for about `budget_s` seconds at the most.
 
-    simulation: names the plan, so that a worker fetches it once. plan: a Ray object reference, wrapped so that Ray does
-    not fetch it with each chunk. trace: the parent span.
+    simulation: names the plan, so that a worker looks at it once. plan: its pickle; or, where that is large, a Ray
+    object reference to it, wrapped so that Ray does not fetch it with each chunk. trace: the parent span.
     """
 
     simulation: str
-    plan: tuple[object]
+    plan: bytes | tuple[object]
     section: Section
     first: int
     count: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import pickle
 import time
 from collections.abc import AsyncGenerator, Awaitable
 from contextlib import aclosing
@@ -26,7 +27,7 @@ from simulator.ledger import Chunk, Ledger, Outline
 from simulator.sections import Section
 from simulator.serve import checkpoint, refusal, telemetry
 from simulator.serve.batches import Batch, BatchDispatcher, RunBatch, batches
-from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
+from simulator.serve.chunks import SMALL_PLAN, BatchDone, BatchTask, ChunkDone, ChunkRefused, ChunkTask
 from simulator.serve.dispatch import Dispatcher, Pace, RunChunk, WorkerLost
 from simulator.serve.gate import Gate
 from simulator.serve.messages import Messages
@@ -127,13 +128,14 @@ class Ingress:
         )
 
     def _chunk_runner(self, simulation: str, plan: Plan, budget: Budget, span: Span) -> RunChunk:
-        reference = ray.put(plan)
+        pickled = pickle.dumps(plan)
+        shipped = pickled if len(pickled) <= SMALL_PLAN else (ray.put(pickled),)
         trace = telemetry.carrier_of(span)
 
         async def run(chunk: Chunk, budget_s: float) -> ChunkDone:
             task = ChunkTask(
                 simulation=simulation,
-                plan=(reference,),
+                plan=shipped,
                 section=chunk.section,
                 first=chunk.first,
                 count=chunk.count,

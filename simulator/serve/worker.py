@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import pickle
 import threading
 import time
 from collections import OrderedDict
@@ -84,8 +85,7 @@ class Worker:
     async def _plan(self, task: ChunkTask) -> Plan:
         plan = self._plans.get(task.simulation)
         if plan is None:
-            reference: Any = task.plan[0]
-            plan = self._plans[task.simulation] = await reference
+            plan = self._plans[task.simulation] = await _unpickled(task.plan)
             while len(self._plans) > KEPT_PLANS:
                 self._plans.popitem(last=False)
         return plan
@@ -145,6 +145,12 @@ class Worker:
                 yield span
         finally:
             self._telemetry.busy.add(-1)
+
+
+async def _unpickled(shipped: bytes | tuple[Any]) -> Plan:
+    pickled = shipped if isinstance(shipped, bytes) else await shipped[0]
+    plan: Plan = pickle.loads(pickled)  # noqa: S301 — the ingress has just pickled it
+    return plan
 
 
 def paced(units: int, took_s: float, at_once: int) -> int:

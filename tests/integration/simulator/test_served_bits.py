@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
 
 from simulator import codec, crew, engine, result
+from simulator.serve.chunks import SMALL_PLAN
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import A_FEW_SECONDS, TWENTY_BLOCKS, Heard, a_request, bits, result_of
 from tests.ray_cluster import RayCluster, ServedSimulator
@@ -30,6 +32,21 @@ def test_one_two_and_three_workers_give_the_bits_of_the_engine_alone(simulator_a
 
     for workers in (3, 2, 1):
         assert bits(result_of(calls.run(simulator_address(workers=workers), request))) == alone
+
+
+def test_a_long_history_goes_to_the_workers_another_way_with_the_same_bits(simulator_address: Address) -> None:
+    request = a_request(TWENTY_BLOCKS)
+    short = engine.plan(codec.decode(request.input), codec.digest(request.input))
+    for number in range(4_000):
+        trade = request.input.trades.add()
+        trade.CopyFrom(request.input.trades[number])
+        trade.closed_at.seconds += 100 * 86_400
+    plan = engine.plan(codec.decode(request.input), codec.digest(request.input))
+    assert len(pickle.dumps(short)) <= SMALL_PLAN < len(pickle.dumps(plan))
+
+    served = calls.run(simulator_address(workers=2), request)
+
+    assert bits(result_of(served)) == bits(result.build(plan, crew.simulate(plan), 0.0))
 
 
 def test_progress_comes_at_least_every_second_and_never_falls(undisturbed: list[Heard]) -> None:
