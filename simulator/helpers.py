@@ -8,14 +8,17 @@ from __future__ import annotations
 import math
 import os
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Final
 
 from simulator import xla
@@ -31,11 +34,22 @@ ONE_CORE: Final = dict.fromkeys(("MCSIM_THREADS", "NPROC", "PJRT_NPROC", "OMP_NU
 """What holds the libraries of a process to one core."""
 
 STARTS_WITHIN_S: Final = 60.0
-STOPS_WITHIN_S: Final = 10.0
+STOPS_WITHIN_S: Final = 30.0
+"""A helper that compiles a kernel stops when that is done."""
+
+STUCK_S: Final = 10
+"""The longest that a message takes no step on its way; a helper reads whenever it has nothing else to do."""
+
+ENDS_WITHIN_S: Final = 1.0
+"""From its end of the socket closing: long enough to say why it ended."""
 
 
 class HelperLost(Exception):
     """A helper ended, could not start, or did not stop: what it had is to be simulated again."""
+
+
+class HelperFailed(Exception):
+    """A fault of the engine, with its traceback in the helper. It would come again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +60,18 @@ class Group:
     inputs: tuple[bytes, ...]
 
 
-NOTHING: Final = Answered(responses=(), path_steps=0)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What became of the group with this first account; failure: the traceback of a fault of the engine."""
+
+    first: int
+    answered: Answered
+    failure: str = ""
+
+
+NOTHING: Final = Answered(responses=(), accounts=0, path_steps=0)
+READY: Final = Reply(first=-1, answered=NOTHING)
+"""What a helper says at first."""
 
 
 class Helpers:
@@ -57,6 +82,8 @@ class Helpers:
         self._count = count
         self._cache = compile_cache
         self._helpers: list[_Helper] = []
+        self._lock = threading.Lock()
+        self._closed = False
 
     def __enter__(self) -> Helpers:
         return self
@@ -70,38 +97,48 @@ class Helpers:
         return [helper.pid for helper in self._helpers if helper.lives]
 
     def are_for(self, accounts: int) -> bool:
-        """Whether they would be faster with so many accounts than one process: each has enough to do."""
-        return self._count > 1 and accounts >= 2 * self._count
+        """Whether they would be faster with so many accounts than one process: each has something to do."""
+        return self._count > 1 and accounts >= self._count
 
     def simulate(
         self, inputs: Sequence[bytes], *, first: int = 0, stop: Callable[[], bool] = lambda: False
     ) -> Answered:
-        """What becomes of these accounts; of as many as are done when `stop` says so.
+        """What becomes of these accounts, in their order; of as many as are done when `stop` says so.
 
-        Raises: HelperLost.
+        Raises: HelperLost; HelperFailed.
         """
-        self._replace_the_lost()
-        groups = _Groups(inputs, first, self._count)
-        with ThreadPoolExecutor(len(self._helpers), thread_name_prefix="helpers") as pool:
-            tasks = [pool.submit(_keep_busy, helper, groups, stop) for helper in self._helpers]
-        answered = sorted((pair for task in tasks for pair in task.result()), key=lambda pair: pair[0])
+        helpers = self._started()
+        groups = _Groups(inputs, first, len(helpers))
+        with ThreadPoolExecutor(len(helpers), thread_name_prefix="helpers") as pool:
+            tasks = [pool.submit(_keep_busy, helper, groups, stop) for helper in helpers]
+        replies = sorted((reply for task in tasks for reply in task.result()), key=lambda reply: reply.first)
         return Answered(
-            responses=tuple(joined(response for _, each in answered for response in each.responses)),
-            path_steps=sum(each.path_steps for _, each in answered),
+            responses=tuple(joined(response for reply in replies for response in reply.answered.responses)),
+            accounts=sum(reply.answered.accounts for reply in replies),
+            path_steps=sum(reply.answered.path_steps for reply in replies),
         )
 
     def close(self) -> None:
-        """Ends them, whatever they do."""
+        """Ends them, whatever they do, for good."""
+        with self._lock:
+            self._closed = True
         for helper in self._helpers:
             helper.end()
-        self._helpers = []
 
-    def _replace_the_lost(self) -> None:
-        """With others, which start; at first all are lost, so to say."""
-        for helper in [each for each in self._helpers if not each.lives]:
-            helper.end()
-            self._helpers.remove(helper)
-        self._helpers += [_Helper(self._cache) for _ in range(self._count - len(self._helpers))]
+    def _started(self) -> list[_Helper]:
+        """Those that live, and others in place of the lost; at first all are lost, so to say. Raises: HelperLost."""
+        with self._lock:
+            if self._closed:
+                raise HelperLost("The processes that simulate accounts have been closed.")
+            for helper in [each for each in self._helpers if not each.lives]:
+                helper.end()
+                self._helpers.remove(helper)
+            while len(self._helpers) < self._count:
+                try:
+                    self._helpers.append(_Helper(self._cache))
+                except OSError as why:
+                    raise HelperLost(f"A process that simulates accounts cannot be started: {why}.") from why
+            return list(self._helpers)
 
 
 class _Groups:
@@ -124,19 +161,22 @@ class _Groups:
             return Group(first=self._first + begin, inputs=tuple(self._inputs[begin : self._taken]))
 
 
-def _keep_busy(helper: _Helper, groups: _Groups, stop: Callable[[], bool]) -> list[tuple[int, Answered]]:
-    """What a helper makes of the groups that it gets round to, each with its first account. Raises: HelperLost."""
+def _keep_busy(helper: _Helper, groups: _Groups, stop: Callable[[], bool]) -> list[Reply]:
+    """What a helper makes of the groups that it gets round to. Whatever goes wrong stops the others too.
+
+    Raises: HelperLost; HelperFailed.
+    """
 
     def stopped() -> bool:
         return groups.dropped or stop()
 
     found = []
-    while not stopped() and (group := groups.take()) is not None:
-        try:
-            found.append((group.first, helper.ask(group, stopped)))
-        except HelperLost:
-            groups.dropped = True
-            raise
+    try:
+        while not stopped() and (group := groups.take()) is not None:
+            found.append(helper.ask(group, stopped))
+    except BaseException:
+        groups.dropped = True
+        raise
     return found
 
 
@@ -144,16 +184,20 @@ class _Helper:
     """One process, and our end of the socket between us."""
 
     def __init__(self, compile_cache: str) -> None:
-        """It has been started, and is not ready."""
+        """It has been started, and is not ready. Raises: OSError."""
         ours, its = socket.socketpair()
-        with its:
+        with ours, its:
+            for timeout in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+                ours.setsockopt(socket.SOL_SOCKET, timeout, struct.pack("ll", STUCK_S, 0))
             self._process = subprocess.Popen(  # noqa: S603 — our own module
                 [sys.executable, "-P", "-m", "simulator.helper", str(its.fileno()), compile_cache],
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],
-                env=os.environ | ONE_CORE | {"JAX_PLATFORMS": xla.CPU},
+                start_new_session=True,  # what is typed at a terminal is for the one that started it
+                env=os.environ | ONE_CORE | {"JAX_PLATFORMS": xla.CPU, "PYTHONPATH": _our_modules()},
             )
-        self._line: Connection[Group | None, Answered] = Connection(ours.detach())
+            self._line: Connection[Group | None, Reply] = Connection(ours.detach())
+        self._in_use = threading.RLock()
         self._ready = False
 
     @property
@@ -164,23 +208,43 @@ class _Helper:
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, group: Group, stop: Callable[[], bool]) -> Answered:
-        """What becomes of a group. Raises: HelperLost."""
-        try:
-            if not self._is_ready(stop):
-                return NOTHING
-            self._line.send(group)
-            self._await_answer(stop)
-            return self._line.recv()
-        except (EOFError, OSError) as gone:
-            self.end()
-            raise HelperLost(f"A process that simulates accounts ended with {self._process.returncode}.") from gone
+    def ask(self, group: Group, stop: Callable[[], bool]) -> Reply:
+        """What becomes of a group. It is ended by whatever leaves it in the middle of one.
+
+        Raises: HelperLost; HelperFailed.
+        """
+        with self._in_use:
+            try:
+                reply = self._replied(group, stop)
+            except (EOFError, OSError) as gone:
+                with suppress(subprocess.TimeoutExpired):
+                    self._process.wait(0 if isinstance(gone, TimeoutError) else ENDS_WITHIN_S)
+                self.end()
+                raise HelperLost(f"A process that simulates accounts ended with {self._process.returncode}.") from gone
+            except BaseException:
+                self.end()
+                raise
+        if reply.failure:
+            raise HelperFailed(reply.failure)
+        return reply
 
     def end(self) -> None:
-        """Whatever it does."""
-        self._line.close()
+        """Whatever it does. Who is asking it finds that it has gone, and then lets go of the socket."""
         self._process.kill()
         self._process.wait()
+        with self._in_use:
+            self._line.close()
+
+    def _replied(self, group: Group, stop: Callable[[], bool]) -> Reply:
+        if not self._is_ready(stop):
+            return Reply(first=group.first, answered=NOTHING)
+        self._line.send(group)
+        stopped = self._await_reply(stop)
+        reply = self._line.recv()
+        complete = stopped or reply.failure or reply.answered.accounts == len(group.inputs)
+        if reply.first != group.first or not complete:
+            raise HelperLost("A process that simulates accounts replied to something else than it was asked.")
+        return reply
 
     def _is_ready(self, stop: Callable[[], bool]) -> bool:
         """Once it has started; False if somebody stops this before. Raises: TimeoutError."""
@@ -193,8 +257,8 @@ class _Helper:
                 raise TimeoutError
         return self._ready
 
-    def _await_answer(self, stop: Callable[[], bool]) -> None:
-        """Tells it to stop, once, when it should. Raises: TimeoutError if it does not."""
+    def _await_reply(self, stop: Callable[[], bool]) -> bool:
+        """Tells it to stop, once, when it should; whether it did. Raises: TimeoutError if it does not stop."""
         deadline = math.inf
         while not self._line.poll(LOOKS_S):
             if deadline == math.inf and stop():
@@ -202,3 +266,9 @@ class _Helper:
                 deadline = time.monotonic() + STOPS_WITHIN_S
             if time.monotonic() > deadline:
                 raise TimeoutError
+        return deadline < math.inf
+
+
+def _our_modules() -> str:
+    """Where this process finds them, so that a helper runs the same."""
+    return os.pathsep.join(str(Path(each or ".").resolve()) for each in sys.path)

@@ -25,11 +25,12 @@ MOST_BYTES: Final = 2 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answered:
-    """responses: serialised SimulateManyResponses; path_steps: of all accounts in them, which are not all if somebody
-    stopped it.
+    """responses: serialised SimulateManyResponses; accounts: how many are in them, not all if somebody stopped it;
+    path_steps: of all of them.
     """
 
     responses: tuple[bytes, ...]
+    accounts: int
     path_steps: int
 
 
@@ -45,6 +46,7 @@ def answered(
         responses=tuple(
             joined(engine_pb2.SimulateManyResponse(answers=[each]).SerializeToString() for each in answers)
         ),
+        accounts=len(answers),
         path_steps=sum(each.result.path_steps for each in answers),
     )
 

@@ -31,13 +31,17 @@ RunBatch = Callable[[Batch], Awaitable[BatchDone]]
 
 
 def batches(paths: Sequence[int], workers: int, at_a_time: int = 1) -> deque[Batch]:
-    """All accounts, of so many paths each, in batches; at least four a worker, where there are so many accounts.
-    at_a_time: accounts that a worker simulates side by side.
+    """All accounts, of so many paths each, in batches; at least two a worker, where there are so many accounts.
+
+    at_a_time: accounts that a worker simulates side by side, so that each batch should have some for all of them. A
+    large account has a batch, and the worker, to itself.
     """
-    most = max(1, min(MOST_ACCOUNTS * at_a_time, len(paths) // (4 * workers)))
+    enough = min(2 * at_a_time, len(paths) // (2 * workers))
+    most = max(1, min(MOST_ACCOUNTS * at_a_time, max(enough, len(paths) // (4 * workers))))
     found, first, sum_of_paths = deque[Batch](), 0, 0
     for index, each in enumerate(paths):
-        if index > first and (index - first == most or sum_of_paths + each > MOST_PATHS * at_a_time):
+        full = index - first == most or sum_of_paths + each > MOST_PATHS * at_a_time
+        if index > first and (full or each > MOST_PATHS or paths[index - 1] > MOST_PATHS):
             found.append(Batch(first=first, count=index - first))
             first, sum_of_paths = index, 0
         sum_of_paths += each

@@ -66,8 +66,8 @@ def too_busy(call: Call, *, running: int, retry_delay_s: float) -> None:
 
 
 def no_workers(call: Call) -> None:
-    """UNAVAILABLE: worker after worker died over the same blocks."""
-    message = "Worker after worker was lost over the same blocks: try again, and look at the workers' memory limits."
+    """UNAVAILABLE: worker after worker died over the same blocks, or accounts."""
+    message = "Worker after worker was lost over the same work: try again, and look at the workers' memory limits."
     _refuse(call, grpc.StatusCode.UNAVAILABLE, "WORKERS_LOST", message)
 
 

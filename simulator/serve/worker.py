@@ -68,7 +68,10 @@ class Worker:
             stop.set()
 
     async def run_batch(self, task: BatchTask) -> BatchDone:
-        """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine. Raises: HelperLost."""
+        """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine.
+
+        Raises: HelperLost; HelperFailed.
+        """
         stop = threading.Event()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._lane, self._run_batch, task, stop)

@@ -8,6 +8,8 @@ import psutil
 import pytest
 
 from montecarlo.engine.v1 import engine_pb2
+from simulator.codec_uncertainty import MOST_HISTORIES
+from tests.busy import wait_until_busy
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import bits
 from tests.integration.simulator.test_served_many import account, answered, many, open_call, run, without_fan
@@ -74,9 +76,14 @@ def test_a_killed_helper_costs_no_account(nodes: Nodes) -> None:
 
 
 def test_a_cancelled_call_frees_them_within_two_seconds(nodes: Nodes, otlp: OtlpReceiver) -> None:
+    run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
     before = helpers(nodes)
-    with open_call(nodes.served, many(*(account(number, calls.FOR_EVER) for number in range(16)))) as call:
-        otlp.wait_for(lambda seen: seen.sum_of("engine.workers.busy") > 0, within_s=30)
+    request = many(*(account(number) for number in range(ACCOUNTS)))
+    for each in request.inputs:  # so few paths that they are small accounts, and much to do
+        each.settings.estimation_risk.histories = MOST_HISTORIES
+    with open_call(nodes.served, request) as call:
+        for each in before:
+            wait_until_busy(each.pid)
         call.cancel()
         otlp.wait_for(lambda seen: seen.sum_of("engine.workers.busy") == 0, within_s=2.5)
     assert helpers(nodes) == before

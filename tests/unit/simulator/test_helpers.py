@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from itertools import repeat
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import psutil
 import pytest
 
 from montecarlo.engine.v1 import engine_pb2
-from simulator import helpers, many
-from simulator.helpers import Group, HelperLost, Helpers
+from simulator import compiled, helper, helpers, many, native
+from simulator.helpers import Group, HelperFailed, HelperLost, Helpers
 from simulator.many import Answered
 from simulator.serve.usual import usual_input
+from tests.busy import wait_until_busy
 
 FOR_EVER = 10**9
 WITHIN_S = 10.0
@@ -71,7 +74,8 @@ def test_each_account_gets_the_bits_of_one_process_or_its_own_errors(two: Helper
     found = two.simulate(serialised(*inputs), first=100)
 
     assert len(found.responses) == 1
-    assert sorted(answers(found)) == list(range(100, 123))
+    assert list(answers(found)) == list(range(100, 123))
+    assert found.accounts == 23
     assert answers(found) == answers(alone)
     assert found.path_steps == alone.path_steps > 0
     assert [each.field for each in answers(found)[105].error.fields] == ["trades[3].pnl"]
@@ -79,6 +83,40 @@ def test_each_account_gets_the_bits_of_one_process_or_its_own_errors(two: Helper
 
 def test_one_group_of_one_account_is_enough(two: Helpers) -> None:
     assert sorted(answers(two.simulate(SHORT[:1]))) == [0]
+
+
+def test_each_has_one_core_our_modules_and_the_folder_of_kernels(two: Helpers, kernels: str) -> None:
+    two.simulate(SHORT)
+    for pid in two.pids:
+        environment = psutil.Process(pid).environ()
+        assert {environment[name] for name in helpers.ONE_CORE} == {"1"}
+        assert environment["JAX_PLATFORMS"] == "cpu"
+        assert str(Path(many.__file__).parents[1]) in environment["PYTHONPATH"].split(os.pathsep)
+    assert list(Path(kernels).glob("*/kernel-*"))
+
+
+def test_a_fault_of_the_engine_is_told_with_its_traceback_and_the_helpers_live_on(two: Helpers) -> None:
+    two.simulate(SHORT)
+    before = two.pids
+    with pytest.raises(HelperFailed, match=r"Traceback(?s:.*)DecodeError"):
+        two.simulate([*SHORT, b"no input"])
+    assert sorted(answers(two.simulate(SHORT))) == list(range(6))
+    assert two.pids == before
+
+
+def test_whatever_ends_a_call_leaves_no_answer_of_it_to_the_next(two: Helpers) -> None:
+    two.simulate(SHORT)
+    looks = iter([1] * 6)
+    with pytest.raises(ZeroDivisionError):
+        two.simulate(LONG, stop=lambda: not 1 // next(looks, 0))
+    assert sorted(answers(two.simulate(SHORT))) == list(range(6))
+
+
+@pytest.mark.parametrize("reply", ["Reply(first=99, answered=NOTHING)", "Reply(first=0, answered=NOTHING)"])
+def test_a_reply_to_something_else_or_to_less_is_none(reply: str, stuck: Callable[[str], None]) -> None:
+    stuck(f"from simulator.helpers import *; line.send(READY); line.recv(); line.send({reply}); time.sleep(100)")
+    with Helpers(1) as started, pytest.raises(HelperLost, match="something else"):
+        started.simulate(SHORT)
 
 
 def test_they_stop_in_the_middle_of_an_account_and_go_on_with_others(two: Helpers) -> None:
@@ -95,8 +133,8 @@ def test_they_stop_in_the_middle_of_an_account_and_go_on_with_others(two: Helper
 
 def test_a_wish_to_stop_that_comes_too_late_changes_nothing(two: Helpers) -> None:
     two.simulate(SHORT)
-    for helper in two._helpers:
-        helper._line.send(None)
+    for each in two._helpers:
+        each._line.send(None)
     assert sorted(answers(two.simulate(SHORT))) == list(range(6))
 
 
@@ -153,8 +191,10 @@ def test_closing_ends_them_whatever_they_do(kernels: str) -> None:
     started.close()
 
     assert psutil.wait_procs(below, timeout=WITHIN_S)[1] == []
-    with pytest.raises(HelperLost):
+    with pytest.raises(HelperLost, match="ended with -9"):
         lost()
+    with pytest.raises(HelperLost, match="have been closed"):
+        started.simulate(SHORT)
 
 
 def test_one_that_cannot_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,6 +215,23 @@ def stuck(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], No
         monkeypatch.setattr(sys, "executable", str(program))
 
     return run
+
+
+def test_one_that_cannot_even_be_made_is_as_good_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nothing/here")
+    with Helpers(2) as started, pytest.raises(HelperLost, match=r"cannot be started: .*/nothing/here"):
+        started.simulate(SHORT)
+
+
+def test_one_that_is_stuck_while_it_is_sent_much_is_given_up(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(helpers, "STUCK_S", 1)
+    large = account(0)
+    large.trades[0].instrument = "x" * 1_000_000
+    with Helpers(2, compile_cache=kernels) as started:
+        started.simulate(SHORT)
+        os.kill(started.pids[0], signal.SIGSTOP)
+        with pytest.raises(HelperLost):
+            started.simulate(serialised(large, large, large))
 
 
 def test_one_that_does_not_get_ready_is_given_up(stuck: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -218,8 +275,28 @@ def test_groups_hold_every_account_once_and_get_smaller(accounts: int, count: in
 
 
 def test_they_are_for_many_accounts_on_several_cores() -> None:
-    assert [Helpers(4).are_for(accounts) for accounts in (7, 8)] == [False, True]
+    assert [Helpers(4).are_for(accounts) for accounts in (3, 4)] == [False, True]
     assert not Helpers(1).are_for(1_000)
+
+
+def test_a_helper_holds_few_kernels_waits_for_each_and_does_without_a_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    said: list[object] = []
+    monkeypatch.setattr(compiled, "hold_at_most", said.append)
+    monkeypatch.setattr(native, "wait_for_every_call", lambda: said.append("waits"))
+    no_folder = tmp_path / "file"
+    no_folder.write_text("", encoding="utf-8")
+    ours, its = socket.socketpair()
+    monkeypatch.setattr(sys, "argv", ["helper", str(its.detach()), str(no_folder)])
+    with Connection(ours.detach()) as line:
+        line.send(None)
+        running = threading.Thread(target=helper.main)
+        running.start()
+        assert line.recv() == helpers.READY
+    running.join(WITHIN_S)
+    assert not running.is_alive()
+    assert said == [helper.KERNELS, "waits"]
 
 
 def in_the_background(call: Callable[[], object]) -> Callable[[], object]:
@@ -243,13 +320,3 @@ def in_the_background(call: Callable[[], object]) -> Callable[[], object]:
         return found
 
     return wait
-
-
-def wait_until_busy(pid: int) -> None:
-    """Until it has computed for a while."""
-    process = psutil.Process(pid)
-    enough = process.cpu_times().user + 0.3
-    deadline = time.monotonic() + WITHIN_S
-    while process.cpu_times().user < enough:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)  # a process tells nobody that it computes

@@ -9,6 +9,7 @@ import pytest
 from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import result_pb2
 from simulator import codec, crew, engine, many, result
+from simulator.launching import Launcher
 from simulator.serve.usual import usual_input
 
 BLOCK = engine.BLOCK_PATHS
@@ -43,7 +44,7 @@ def answers(inputs: Sequence[engine_pb2.SimulateInput], threads: int = 2) -> dic
     return {each.index: each for each in found}
 
 
-@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("threads", [0, 1, 3])
 def test_every_account_gets_the_bits_that_it_would_get_alone_but_for_the_fan(threads: int) -> None:
     inputs = [account(number) for number in range(6)]
     inputs[2].settings.estimation_risk.histories = 20
@@ -102,6 +103,20 @@ def test_answers_share_messages_as_far_as_these_may_be_large(monkeypatch: pytest
     assert [[each.index for each in response.answers] for response in together] == [[0, 1], [2], [3], [4, 5]]
     assert [each for response in together for each in response.answers] == answers
     assert list(many.joined([])) == []
+
+
+@pytest.mark.parametrize(("threads", "used"), [(0, 0), (3, 3), (None, 5)])
+def test_no_threads_are_no_threads(threads: int | None, used: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+
+    def noted(threads: int) -> Launcher:
+        told.append(threads)
+        return Launcher(threads)
+
+    monkeypatch.setenv("MCSIM_THREADS", "5")
+    monkeypatch.setattr(crew, "Launcher", noted)
+    assert len(list(many.simulate([account(0)], threads=threads))) == 1
+    assert told == [used]
 
 
 def test_no_accounts_have_no_answers() -> None:
