@@ -22,6 +22,8 @@ from simulator.device import Device
 from simulator.spec import Model, Settings
 from tests.unit.simulator.samples import plan_of
 
+pytestmark = pytest.mark.compiling
+
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -24,6 +24,8 @@ from simulator.many import Answered
 from simulator.serve.usual import usual_input
 from tests.busy import wait_until_busy
 
+pytestmark = pytest.mark.compiling
+
 FOR_EVER = 10**9
 WITHIN_S = 10.0
 
