@@ -8,6 +8,8 @@ import queue
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -87,3 +89,14 @@ class Nodes:
         assert line, f"the cluster's process has ended: {self._complaints.read_text(encoding='utf-8')[-4000:]}"
         found: dict[str, Any] = json.loads(line)
         return found
+
+
+@contextmanager
+def started_nodes(otlp: OtlpReceiver, complaints: Path, *, cores: int = 1) -> Iterator[Nodes]:
+    """Once a simulation has gone through the app, until the body is done."""
+    nodes = Nodes(otlp, complaints, cores=cores)
+    try:
+        nodes.wait_until_ready()
+        yield nodes
+    finally:
+        nodes.stop()

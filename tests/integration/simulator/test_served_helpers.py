@@ -14,7 +14,7 @@ from tests.integration.simulator import calls
 from tests.integration.simulator.calls import bits
 from tests.integration.simulator.test_served_many import account, answered, many, open_call, run, without_fan
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.ray_nodes import WITHIN_S, Nodes
+from tests.ray_nodes import WITHIN_S, Nodes, started_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -30,13 +30,9 @@ def otlp() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture(scope="module")
 def nodes(otlp: OtlpReceiver, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
-    started = Nodes(otlp, tmp_path_factory.mktemp("nodes") / "complaints", cores=2)
-    try:
-        started.wait_until_ready()
+    with started_nodes(otlp, tmp_path_factory.mktemp("nodes") / "complaints", cores=2) as started:
         started.deploy(worker_cpus=2, max_workers=1)
         yield started
-    finally:
-        started.stop()
 
 
 def helpers(nodes: Nodes) -> list[psutil.Process]:

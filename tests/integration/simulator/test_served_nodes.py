@@ -13,7 +13,7 @@ from simulator import codec, crew, engine, result
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import a_request, bits, result_of
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
-from tests.ray_nodes import WITHIN_S, Nodes
+from tests.ray_nodes import WITHIN_S, Nodes, started_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -28,12 +28,8 @@ def otlp() -> Iterator[OtlpReceiver]:
 
 @pytest.fixture
 def nodes(otlp: OtlpReceiver, tmp_path: Path) -> Iterator[Nodes]:
-    started = Nodes(otlp, tmp_path / "complaints")
-    try:
-        started.wait_until_ready()
+    with started_nodes(otlp, tmp_path / "complaints") as started:
         yield started
-    finally:
-        started.stop()
 
 
 @contextmanager

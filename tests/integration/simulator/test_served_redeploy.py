@@ -15,7 +15,7 @@ from simulator import codec, crew, engine, result
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import a_request, bits, result_of
 from tests.otlp_receiver import otlp_receiver
-from tests.ray_nodes import WITHIN_S, Nodes
+from tests.ray_nodes import WITHIN_S, Nodes, started_nodes
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -24,13 +24,8 @@ PATHS = 2_000 * engine.BLOCK_PATHS
 
 @pytest.fixture
 def nodes(tmp_path: Path) -> Iterator[Nodes]:
-    with otlp_receiver() as otlp:
-        started = Nodes(otlp, tmp_path / "complaints", cores=2)
-        try:
-            started.wait_until_ready()
-            yield started
-        finally:
-            started.stop()
+    with otlp_receiver() as otlp, started_nodes(otlp, tmp_path / "complaints", cores=2) as started:
+        yield started
 
 
 def threads_of_xla(process: psutil.Process) -> int:

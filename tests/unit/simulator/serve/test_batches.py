@@ -67,6 +67,19 @@ def test_a_worker_that_simulates_several_side_by_side_gets_larger_batches() -> N
     assert len(batches([100_000] * 64, 1)) == 16
 
 
+@pytest.mark.parametrize(("accounts", "most"), [(1_000, 25), (280, 14), (140, 7), (40, 2), (9, 1)])
+def test_batches_have_an_account_for_each_core_where_two_a_worker_leave_so_many(accounts: int, most: int) -> None:
+    assert max(each.count for each in batches([1_000] * accounts, 10, 7)) == most
+
+
+def test_a_large_account_has_its_worker_to_itself() -> None:
+    paths = [1_000] * 100
+    paths[40] = MOST_PATHS + 1
+    cut = [(each.first, each.count) for each in batches(paths, 1, 8)]
+    assert (40, 1) in cut
+    assert len(cut) == 6
+
+
 def test_all_accounts_are_answered_with_a_few_batches_out_at_a_time() -> None:
     workers = Workers()
     assert sorted(asyncio.run(done(workers, 100))) == list(range(100))
