@@ -83,6 +83,12 @@ def most_end_early(message: engine_pb2.SimulateInput) -> None:
     message.rules.profit_target.amount = "300"
 
 
+def floor_far_away(message: engine_pb2.SimulateInput) -> None:
+    """A floor that one path in 2,000 reaches within 60 days, and no daily loss."""
+    message.rules.max_drawdown.amount = "2500"
+    message.rules.ClearField("daily_loss")
+
+
 def every_assessment_rule(message: engine_pb2.SimulateInput) -> None:
     """All that an assessment can have, at levels as wide as those of the typical case."""
     rules = message.rules

@@ -14,10 +14,12 @@ from benchmarks import case
 from benchmarks.measure import Timing, side_by_side
 from benchmarks.rows import Goal, Row, at_most
 from benchmarks.runs import Change, changed, plan_of, run_of
+from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import SimulationResult
-from simulator import engine, result, rng
+from simulator import crew, engine, result, rng
 from simulator.compiled import where
 from simulator.device import Device
+from simulator.found import Found
 from simulator.kernel.compiling import run_packed
 from simulator.packing import Layout, Packed
 from simulator.planning import Plan
@@ -56,6 +58,7 @@ def rows(threads: int, rounds: int) -> list[Row]:
         *_a_step(BUSY_DAYS, (case.three_trades_a_day,), threads, rounds),
         _early_exit(threads, rounds),
         *_all_figures(threads, rounds),
+        _rare_breaches(threads, rounds),
     ]
 
 
@@ -107,6 +110,22 @@ def _all_figures(threads: int, rounds: int) -> list[Row]:
         figure = timings["all"].best_s / timings["outcomes"].best_s
         found.append(Row(key=key, what=what, figure=figure, unit="x", goal=at_most(1.2)))
     return found
+
+
+def _rare_breaches(threads: int, rounds: int) -> Row:
+    """A simulation with the usual settings of an account that is far from its floor, with its rare breaches sought."""
+    message = changed(SMALL_PATHS, case.stationary, case.days_of_the_history, case.floor_far_away)
+    message.settings.horizon_days = SMALL_DAYS
+    sought = plan_of(message)
+    message.settings.rare_events = settings_pb2.RARE_EVENTS_OFF
+    plain = plan_of(message)
+    calls = {name: partial(crew.simulate, plan, threads=threads) for name, plan in (("all", sought), ("plain", plain))}
+    timings = side_by_side(calls, rounds=rounds)
+    found = timings["all"].answer
+    assert isinstance(found, Found)
+    assert found.rare, "no breach is rare here: the case no longer is what it says"
+    what = f"rare breaches sought, {sought.paths:,} x {SMALL_DAYS}, over the paths alone"
+    return Row(key="rare", what=what, figure=timings["all"].best_s / timings["plain"].best_s, unit="x")
 
 
 def _agree(timings: Mapping[str, Timing]) -> None:

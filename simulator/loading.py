@@ -73,8 +73,7 @@ def _tilt(plan: Plan, size: int) -> Tilt | None:
         return None
     table = tilting.alias(found, plan.weighting.strength)
     return Tilt(
-        cut=_padded(table.cut, size),
-        other=_padded(table.other, size),
+        alias=_padded(table.other.astype(np.uint64) << 32 | table.cut, size),
         ratio=_padded(table.ratio, size),
         stride=_int32(tilted.stride(plan)),
         starts=_int32(plan.weighting.starts),

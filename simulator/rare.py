@@ -52,6 +52,12 @@ MOST_BLOCKS: Final = 96
 ENOUGH: Final = 0.01
 """Relative standard error at which the main run ends."""
 
+NEXT_TO_NEVER: Final = 1e-10
+"""Of a smaller probability nobody needs to know more than its magnitude."""
+
+ENOUGH_OF_SO_LITTLE: Final = 0.05
+"""As ENOUGH, of a probability below NEXT_TO_NEVER."""
+
 LEAST_HITS: Final = 30
 """A pilot with fewer breaches says too little."""
 
@@ -60,6 +66,11 @@ UNRELIABLE: Final = 0.1
 
 MOST_STARTS: Final = 256
 """Moments at which a tilt may begin, at most."""
+
+LOOKS: Final = (16, 32, 64)
+"""Blocks of the main run after which it is given up if the figure would still be UNRELIABLE at the end. Fewer say too
+little of weights with long tails.
+"""
 
 LARGEST_SHARE: Final = 0.05
 """The most of a figure that one path may make up."""
@@ -73,67 +84,80 @@ _MAIN: Final = _PILOT + 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Weights:
-    """Sums over paths of W and W² where they breached, by `Outcome`, how many did, and the largest W."""
+    """Over paths: how many breached in the one way that is asked about, and of the W of those the sum, the root of the
+    sum of squares, and the largest. W may be 1e-200, and its square is no double: nothing is squared but shares.
+    """
 
     paths: int = 0
-    hits: tuple[int, ...] = (0,) * len(Outcome)
-    total: tuple[float, ...] = (0.0,) * len(Outcome)
-    squares: tuple[float, ...] = (0.0,) * len(Outcome)
-    largest: tuple[float, ...] = (0.0,) * len(Outcome)
+    hits: int = 0
+    total: float = 0.0
+    norm: float = 0.0
+    largest: float = 0.0
 
     @staticmethod
-    def of(plan: Plan, finished: Finished) -> _Weights:
-        weight = tilted.weights(plan, finished)
-        of_each = [weight[finished.outcome == end] for end in Outcome]
+    def of(plan: Plan, finished: Finished, outcome: Outcome) -> _Weights:
+        weights = tilted.weights(plan, finished)[finished.outcome == outcome].tolist()
         return _Weights(
             paths=int(finished.outcome.size),
-            hits=tuple(each.size for each in of_each),
-            total=tuple(math.fsum(each) for each in of_each),
-            squares=tuple(math.fsum(each * each) for each in of_each),
-            largest=tuple(float(each.max(initial=0.0)) for each in of_each),
+            hits=len(weights),
+            total=math.fsum(weights),
+            norm=math.hypot(*weights),
+            largest=max(weights, default=0.0),
         )
 
     def __add__(self, other: _Weights) -> _Weights:
         return _Weights(
             paths=self.paths + other.paths,
-            hits=tuple(a + b for a, b in zip(self.hits, other.hits, strict=True)),
-            total=tuple(a + b for a, b in zip(self.total, other.total, strict=True)),
-            squares=tuple(a + b for a, b in zip(self.squares, other.squares, strict=True)),
-            largest=tuple(max(pair) for pair in zip(self.largest, other.largest, strict=True)),
+            hits=self.hits + other.hits,
+            total=self.total + other.total,
+            norm=math.hypot(self.norm, other.norm),
+            largest=max(self.largest, other.largest),
         )
 
-    def relative_variance(self, outcome: Outcome) -> float:
-        """Variance over the square of the mean, of one path; infinite where too few breached to judge."""
-        if self.hits[outcome] < LEAST_HITS or self.total[outcome] == 0:
-            return math.inf
-        mean = self.total[outcome] / self.paths
-        return max(self.squares[outcome] / self.paths / mean**2 - 1, 0.0)
-
-    def mean(self, outcome: Outcome) -> float:
+    @property
+    def mean(self) -> float:
         """The estimate."""
-        return self.total[outcome] / self.paths
+        return self.total / self.paths
 
-    def mean_variance(self, outcome: Outcome) -> float:
-        """The variance of the estimate."""
-        return max(self.squares[outcome] / self.paths - self.mean(outcome) ** 2, 0.0) / self.paths
+    @property
+    def error(self) -> float:
+        """The standard error of the estimate, as far as these paths show it."""
+        return self.mean * math.sqrt(self._spread / self.paths) if self.total else 0.0
 
-    def enough(self, outcome: Outcome) -> bool:
+    @property
+    def relative_variance(self) -> float:
+        """Variance over the square of the mean, of one path; infinite where too few breached to judge."""
+        return self._spread if self.hits >= LEAST_HITS and self.total else math.inf
+
+    @property
+    def _spread(self) -> float:
+        return max(self.paths * (self.norm / self.total) ** 2 - 1, 0.0)
+
+    @property
+    def enough(self) -> bool:
         """Whether it is as precise as is asked for."""
-        return self.relative_variance(outcome) <= ENOUGH**2 * (self.paths - 1)
+        wanted = ENOUGH if self.mean >= NEXT_TO_NEVER else ENOUGH_OF_SO_LITTLE
+        return self.relative_error(self.paths) <= wanted
 
-    def reliable(self, outcome: Outcome) -> bool:
+    @property
+    def hopeless(self) -> bool:
+        """Whether even all blocks of the main run would not make it precise, if it goes on as it went so far."""
+        return self.relative_error(MOST_BLOCKS * BLOCK_PATHS) >= UNRELIABLE
+
+    @property
+    def reliable(self) -> bool:
         """Whether it is precise, and of many paths."""
-        return (
-            self.relative_variance(outcome) < UNRELIABLE**2 * (self.paths - 1)
-            and self.largest[outcome] <= LARGEST_SHARE * self.total[outcome]
-        )
+        return self.relative_error(self.paths) < UNRELIABLE and self.largest <= LARGEST_SHARE * self.total
+
+    def relative_error(self, paths: int) -> float:
+        """Of the mean over so many paths like these."""
+        return math.sqrt(self.relative_variance / (paths - 1))
 
     def event(self, outcome: Outcome, weighting: Weighting) -> RareEvent:
-        mean = self.mean(outcome)
         return RareEvent(
             outcome=outcome,
-            probability=mean,
-            std_error=mean * math.sqrt(self.relative_variance(outcome) / (self.paths - 1)),
+            probability=self.mean,
+            std_error=self.mean * self.relative_error(self.paths),
             paths=self.paths,
             weighting=weighting,
         )
@@ -167,15 +191,15 @@ def estimate(plan: Plan, outcomes: Iterable[Outcome], launcher: Launcher) -> tup
 
 
 def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | None:
-    """One breach; None if no reliable figure was found. Blocks beyond the one that is enough do not count, so a figure
+    """One breach; None if no reliable figure was found. Blocks beyond the last that is needed do not count, so a figure
     does not depend on how many are run at once.
     """
     tried = (_with(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
     pilots = {
-        weighting: _Weights.of(pilot, flight.land())
+        weighting: _Weights.of(pilot, flight.land(), outcome)
         for (weighting, pilot), flight in launcher.flown((each, Device(each[1]), range(1)) for each in tried)
     }
-    best = _best(pilots, outcome)
+    best = _best(pilots)
     if best is None:
         return None
     total = _Weights()
@@ -183,21 +207,21 @@ def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | N
     device = Device(main)
     blocks = ((block, device, range(block, block + 1)) for block in range(MOST_BLOCKS))
     with closing(launcher.flown(blocks)) as flights:
-        for _, flight in flights:
-            total += _Weights.of(main, flight.land())
-            if total.enough(outcome):
+        for block, flight in flights:
+            total += _Weights.of(main, flight.land(), outcome)
+            if total.enough or (block + 1 in LOOKS and total.hopeless):
                 break
-    return total.event(outcome, best) if total.reliable(outcome) else None
+    return total.event(outcome, best) if total.reliable else None
 
 
-def _best(pilots: Mapping[Weighting, _Weights], outcome: Outcome) -> Weighting | None:
+def _best(pilots: Mapping[Weighting, _Weights]) -> Weighting | None:
     """The weighting with the least relative variance, of those that do not find less than all together."""
-    together = math.fsum(each.mean(outcome) for each in pilots.values()) / max(len(pilots), 1)
-    spread = math.fsum(each.mean_variance(outcome) for each in pilots.values()) / max(len(pilots), 1) ** 2
+    together = math.fsum(each.mean for each in pilots.values()) / max(len(pilots), 1)
+    error = math.hypot(*(each.error for each in pilots.values())) / max(len(pilots), 1)
     variance = {
-        weighting: each.relative_variance(outcome)
+        weighting: each.relative_variance
         for weighting, each in pilots.items()
-        if together - each.mean(outcome) <= BELOW_OTHERS * math.sqrt(spread + each.mean_variance(outcome))
+        if together - each.mean <= BELOW_OTHERS * math.hypot(error, each.error)
     }
     best = min(variance, key=variance.__getitem__, default=None)
     return best if best is not None and math.isfinite(variance[best]) else None

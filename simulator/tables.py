@@ -39,13 +39,13 @@ class WorstDay(NamedTuple):
 
 
 class Tilt(NamedTuple):
-    """The alias table of the weighted draws, uint32[draws], uint32[draws], float64[draws], padded; and when the weights
+    """The alias table of the weighted draws, padded: uint64[draws], the other draw over the cut, in the upper and the
+    lower half, as one number is fetched faster than two; float64[draws], the ratio of each draw. And when the weights
     may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
     go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
     """
 
-    cut: jax.Array
-    other: jax.Array
+    alias: jax.Array
     ratio: jax.Array
     stride: jax.Array
     starts: jax.Array

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import numpy.typing as npt
 
 from simulator import tilting
+from simulator.history import History
 from simulator.planning import Plan
+from simulator.spec import Model
 from simulator.tally import Finished
 
 
 def scores(plan: Plan, *, by_low: bool = False) -> npt.NDArray[np.float64] | None:
     """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
+    return _scores(plan.source.history, plan.model, plan.block_length, by_low)
+
+
+@lru_cache(maxsize=8)
+def _scores(history: History, model: Model, block_length: float, by_low: bool) -> npt.NDArray[np.float64] | None:  # noqa: FBT001 — a key
+    """Kept, as all the plans of one search ask for the same; a history is itself alone, equal to no other."""
     measure = tilting.lows if by_low else tilting.scores
-    return measure(plan.model, plan.source.history, plan.block_length)
+    return measure(model, history, block_length)
 
 
 def stride(plan: Plan) -> int:

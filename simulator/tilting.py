@@ -17,7 +17,8 @@ never comes (Siegmund 1976), and what makes the mean path reach the floor at the
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -45,7 +46,11 @@ PLAIN_WAYS: Final = 1
 _STEEPEST: Final = 50.0
 """The largest exponent of a weight: a steeper tilt would leave one draw alone."""
 
+_ALIKE: Final = 1e-6
+"""Strengths that differ by less, relatively, are tried once: the steepest that may be is found to a few bits."""
+
 _HALVINGS: Final = 200
+"""At most: of an interval that does not begin at 0 some fifty leave nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +103,30 @@ def lows(model: Model, history: History, block_length: float) -> Float64s | None
         case Model.IID:
             return worst
         case Model.DAY:
-            ends = np.append(history.day_start[1:], pnl.size)
-            return np.array([_lowest(pnl[a:b], worst[a:b]) for a, b in zip(history.day_start, ends, strict=True)])
+            begun, lowest = _begun_and_lowest(pnl, worst)
+            return np.minimum.reduceat(lowest, history.day_start) - begun[history.day_start]
         case Model.STATIONARY | Model.CIRCULAR:
+            begun, lowest = _begun_and_lowest(np.concatenate([pnl, pnl]), np.concatenate([worst, worst]))
             length = min(max(1, round(block_length)), pnl.size)
-            doubled = [np.concatenate([each, each]) for each in (pnl, worst)]
-            return np.array([_lowest(*(each[i : i + length] for each in doubled)) for i in range(pnl.size)])
+            return sliding_minimum(lowest, length)[: pnl.size] - begun[: pnl.size]
         case _:
             return None
+
+
+def _begun_and_lowest(pnl: Float64s, worst: Float64s) -> tuple[Float64s, Float64s]:
+    """Of trades one after the other: where each begins, and its lowest point. Whole numbers, so exactly."""
+    begun = np.cumsum(pnl) - pnl
+    return begun, begun + worst
+
+
+def sliding_minimum(values: Float64s, length: int) -> Float64s:
+    """The least of each `length` neighbours, by stretches that double."""
+    reach = 1
+    while 2 * reach <= length:
+        values = np.minimum(values[:-reach], values[reach:])
+        reach *= 2
+    rest = length - reach
+    return np.minimum(values[: values.size - rest], values[rest:])
 
 
 def candidates(
@@ -118,7 +139,11 @@ def candidates(
     if found.min() >= 0 or found.min() == found.max() or (found.max() <= 0 and not by_low):
         return
     middle = max(_root(found), _reaching(found, distance / max(draws, 1.0)))
-    for strength in sorted({_capped(found, middle * factor) for factor in FACTORS}):
+    tried = 0.0
+    for strength in sorted(_capped(found, middle * factor) for factor in FACTORS):
+        if math.isclose(strength, tried, rel_tol=_ALIKE):
+            continue
+        tried = strength
         for moments in starts:
             yield Weighting(strength=strength, starts=moments, by_low=by_low)
 
@@ -127,9 +152,10 @@ def alias(found: Float64s, strength: float) -> Alias:
     """The table that draws index i with a probability proportional to exp(-strength * found[i])."""
     exponent = -strength * found
     weight = np.exp(exponent - exponent.max())
-    share = weight / weight.sum() * found.size
-    cut, other = np.full(found.size, TWO_32 - 1, np.int64), np.arange(found.size)
-    small, large = list(np.flatnonzero(share < 1)), list(np.flatnonzero(share >= 1))
+    share = (weight / weight.sum() * found.size).tolist()  # of lists single numbers are read faster than of arrays
+    cut, other = [TWO_32 - 1] * found.size, list(range(found.size))
+    small = [index for index, each in enumerate(share) if each < 1]
+    large = [index for index, each in enumerate(share) if each >= 1]
     while small and large:
         low, high = small.pop(), large[-1]
         cut[low], other[low] = min(round(share[low] * TWO_32), TWO_32 - 1), high
@@ -137,9 +163,9 @@ def alias(found: Float64s, strength: float) -> Alias:
         if share[high] < 1:
             small.append(large.pop())
     # What is left has a share of 1 but for rounding: it keeps itself, whatever the word.
-    exact = cut.astype(np.float64)
-    np.add.at(exact, other, TWO_32 - cut.astype(np.float64))
-    return Alias(cut=cut.astype(np.uint32), other=other.astype(np.uint32), ratio=exact / TWO_32)
+    exact = np.array(cut, np.float64)
+    np.add.at(exact, other, TWO_32 - exact)
+    return Alias(cut=np.array(cut, np.uint32), other=np.array(other, np.uint32), ratio=exact / TWO_32)
 
 
 def _root(found: Float64s) -> float:
@@ -151,18 +177,21 @@ def _root(found: Float64s) -> float:
         high *= 2
     while _log_mean(found, low) >= 0:
         low /= 2
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _log_mean(found, middle) < 0 else (low, middle)
-    return (low + high) / 2
+    return _where(lambda middle: _log_mean(found, middle) < 0, low, high)
 
 
 def _reaching(found: Float64s, fall: float) -> float:
     """The strength under which a draw loses `fall` on average, as far as any does."""
-    low, high = 0.0, _STEEPEST / float(np.abs(found).max())
+    return _where(lambda middle: _tilted_mean(found, middle) > -fall, 0.0, _STEEPEST / float(np.abs(found).max()))
+
+
+def _where(below: Callable[[float], bool], low: float, high: float) -> float:
+    """Where what holds from `low` on ceases to, as near as doubles come to it."""
     for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if _tilted_mean(found, middle) > -fall else (low, middle)
+        middle, before = (low + high) / 2, (low, high)
+        low, high = (middle, high) if below(middle) else (low, middle)
+        if (low, high) == before:
+            break
     return (low + high) / 2
 
 
@@ -182,22 +211,17 @@ def _tilted_mean(found: Float64s, strength: float) -> float:
     return dot(weight, found) / float(weight.sum())
 
 
-def _lowest(pnl: Float64s, worst: Float64s) -> float:
-    """The lowest point of trades in their order."""
-    return float(np.min(np.cumsum(pnl) - pnl + worst))
-
-
 def _discounted(pnl: Float64s, stays: float) -> Float64s:
     """The mean P&L of a block of geometric length that begins at each trade: B(i) = x(i) + stays * B(i+1), wrapping."""
-    block = np.zeros(pnl.size)
+    trades, block = pnl.tolist(), [0.0] * pnl.size
     ahead = 0.0
     if stays < 1:
         powers = np.power(stays, np.arange(pnl.size), dtype=np.float64)
         ahead = dot(powers, pnl) / (1 - stays**pnl.size)
     for index in range(pnl.size - 1, -1, -1):
-        ahead = pnl[index] + stays * ahead
+        ahead = trades[index] + stays * ahead
         block[index] = ahead
-    return block
+    return np.array(block, np.float64)
 
 
 def _sliding(pnl: Float64s, length: int) -> Float64s:

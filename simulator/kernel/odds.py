@@ -35,7 +35,8 @@ def begin(tilt: Tilt, number: jax.Array) -> Odds:
 
 def weighted(tilt: Tilt, odds: Odds, index: jax.Array, word: jax.Array) -> jax.Array:
     """The draw that a uniform one becomes; the same where the path's weights do not count yet."""
-    chosen = jnp.where(word < _at(tilt.cut, index), index, _at(tilt.other, index))
+    row = _at(tilt.alias, index)
+    chosen = jnp.where(word < row.astype(jnp.uint32), index, (row >> jnp.uint64(32)).astype(jnp.uint32))
     return jnp.where(odds.step >= odds.begins, chosen, index)
 
 

@@ -5,7 +5,8 @@ A figure must lie within 4.5 of its standard errors: a right engine fails a test
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,8 @@ import pytest
 from scipy.stats import chi2
 
 from simulator import crew, engine, rare, rare_event, result
+from simulator.device import Device
+from simulator.launching import Flight, Launcher, Name
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
 from simulator.spec import DailyAction, DailyAnchor, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
@@ -126,12 +129,56 @@ def test_threads_change_no_figure(threads: int) -> None:
     assert one[0].paths % (threads * rare.BLOCK_PATHS), "it ends in the middle of what runs at once"
 
 
+def far_from_ruin(allowance: int) -> Plan:
+    """Up with 0.95, so that a path is ruined with probability (1/19)^allowance (Feller I, XIV), and soon if at all."""
+    settings = replace(ONE_A_DAY, rare_events=True)
+    return plan_for(walk(19, 1), allowance, days=300, paths=rare.LEAST_PATHS, settings=settings)
+
+
+@pytest.mark.parametrize("allowance", [10, 200])
+def test_what_will_all_but_never_be_is_told_by_its_magnitude(allowance: int) -> None:
+    """Down to 1.8e-256, of which the square is no double."""
+    [event] = rare_events(far_from_ruin(allowance), [Outcome.BREACHED_MAX_DRAWDOWN])
+    assert event.relative_error <= rare.ENOUGH_OF_SO_LITTLE
+    assert event.paths < 10 * rare.BLOCK_PATHS
+    allowed = ALLOWED_ERRORS * event.relative_error + 1e-6
+    assert event.probability == pytest.approx(19.0**-allowance, rel=allowed, abs=0)
+
+
+def test_an_account_that_is_nowhere_near_its_floor_has_a_result() -> None:
+    plan = far_from_ruin(150)
+    [event] = result.build(plan, crew.simulate(plan), 0.0).rare_events
+    found = event.probability
+    assert 0 < found.ci_low < found.value < found.ci_high < 1e-190
+
+
+class CountingLauncher(Launcher):
+    """Counts the blocks that were looked at."""
+
+    looked_at = 0
+
+    def flown(self, wanted: Iterable[tuple[Name, Device, range]]) -> Generator[tuple[Name, Flight], None, None]:
+        with closing(super().flown(wanted)) as flights:
+            for each in flights:
+                self.looked_at += 1
+                yield each
+
+
 def v_shaped() -> Sequence[Sequence[int]]:
     """One day in 200 falls far and ends with a gain: the P&L of a day does not show how it breaches."""
     draws = np.random.default_rng(5).normal(12, 60, (200, 3))
     days: list[list[int]] = [[round(each) for each in day] for day in draws]
     days[77] = [-1_500, 2_500]
     return days
+
+
+def test_a_search_that_will_not_be_precise_is_given_up() -> None:
+    """A block that falls far may have a moderate mean, by its random length: a few paths with great weights are all."""
+    plan = plan_for(v_shaped(), 2_150, days=20, paths=1, settings=Settings(model=Model.STATIONARY))
+    with CountingLauncher(2) as launcher:
+        assert rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN], launcher) == ()
+    pilots = len(list(rare._weightings(plan, Outcome.BREACHED_MAX_DRAWDOWN)))
+    assert launcher.looked_at - pilots == rare.LOOKS[0]
 
 
 @pytest.mark.parametrize("model", [Model.DAY, Model.STATIONARY, Model.IID])

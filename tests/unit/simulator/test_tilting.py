@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from simulator import tilting
 from simulator.history import History, build_history
 from simulator.spec import Model, TradingDay
-from simulator.tilting import Weighting, alias, candidates, scores
+from simulator.tilting import Weighting, alias, candidates, lows, scores
 from simulator.trades import Trade, Trades
 
 TWO_32 = 1 << 32
@@ -77,8 +78,10 @@ def test_nothing_is_tried_where_no_weights_help(flat: list[float]) -> None:
 
 
 def test_candidates_are_finite_and_distinct() -> None:
-    tried = list(candidates(np.array([1e9, -1.0]), distance=1e9, draws=1))
-    assert len(set(tried)) == len(tried)
+    """Here two of three strengths are the steepest there may be: each is tried once, with two numbers of moments."""
+    tried = list(candidates(np.array([100.0, -1.0]), distance=1e9, draws=1))
+    assert len(tried) == 4
+    assert tried[0].strength < 0.98 * tried[-1].strength
     assert all(isinstance(each, Weighting) and 0 < each.strength < math.inf for each in tried)
 
 
@@ -95,3 +98,45 @@ def test_the_scores_are_what_comes_with_a_draw() -> None:
     for index in range(6):
         long = sum(0.75**k * x[(index + k) % 6] for k in range(200))
         assert stationary[index] == pytest.approx(long)
+
+
+@given(
+    days=st.lists(st.lists(st.integers(-50, 50), min_size=1, max_size=6), min_size=1, max_size=8),
+    block_length=st.integers(1, 60),
+    model=st.sampled_from([Model.IID, Model.DAY, Model.STATIONARY, Model.CIRCULAR]),
+    with_lows=st.booleans(),
+)
+def test_the_lows_are_the_lowest_points_within_a_draw(
+    days: list[list[int]], block_length: int, model: Model, with_lows: bool
+) -> None:
+    trades = history(*days)
+    worst = trades.pnl_minor - np.arange(trades.trades) % 7 if with_lows else trades.pnl_minor
+    if with_lows:
+        trades = replace(trades, mae_minor=worst)
+    found = lows(model, trades, block_length)
+    assert found is not None
+    assert found.tolist() == [lowest(trades, draw) for draw in draws(model, trades, block_length)]
+
+
+def draws(model: Model, trades: History, block_length: int) -> list[list[int]]:
+    """The trades of each draw, by their place in the history; of a block on average."""
+    count = trades.trades
+    match model:
+        case Model.IID:
+            return [[index] for index in range(count)]
+        case Model.DAY:
+            return [
+                list(range(start, start + size))
+                for start, size in zip(trades.day_start.tolist(), trades.day_trades.tolist(), strict=True)
+            ]
+        case _:
+            return [[(index + k) % count for k in range(min(block_length, count))] for index in range(count)]
+
+
+def lowest(trades: History, draw: list[int]) -> int:
+    worst = trades.pnl_minor if trades.mae_minor is None else np.minimum(trades.pnl_minor, trades.mae_minor)
+    balance, least = 0, []
+    for index in draw:
+        least.append(balance + int(worst[index]))
+        balance += int(trades.pnl_minor[index])
+    return min(least)
