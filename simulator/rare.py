@@ -52,6 +52,9 @@ MOST_BLOCKS: Final = 96
 ENOUGH: Final = 0.01
 """Relative standard error at which the main run ends."""
 
+LEAST_BLOCKS: Final = 4
+"""Blocks of the main run at least: fewer may miss the great weights, and then look precise."""
+
 NEXT_TO_NEVER: Final = 1e-10
 """Of a smaller probability nobody needs to know more than its magnitude."""
 
@@ -76,7 +79,7 @@ LARGEST_SHARE: Final = 0.05
 """The most of a figure that one path may make up."""
 
 BELOW_OTHERS: Final = 3.0
-"""A pilot that found less than all of them together by so many standard errors misses a way to breach."""
+"""A pilot that found less than another by so many standard errors misses a way to breach."""
 
 _PILOT: Final = 0x52415245
 _MAIN: Final = _PILOT + 1
@@ -124,6 +127,10 @@ class _Weights:
         """The standard error of the estimate, as far as these paths show it."""
         return self.mean * math.sqrt(self._spread / self.paths) if self.total else 0.0
 
+    def misses_some_of(self, other: _Weights) -> bool:
+        """Whether it found less than another by so many standard errors of both that it is no chance."""
+        return other.mean - self.mean > BELOW_OTHERS * math.hypot(other.error, self.error)
+
     @property
     def relative_variance(self) -> float:
         """Variance over the square of the mean, of one path; infinite where too few breached to judge."""
@@ -135,9 +142,9 @@ class _Weights:
 
     @property
     def enough(self) -> bool:
-        """Whether it is as precise as is asked for."""
+        """Whether it is as precise as is asked for, as far as so many paths can tell."""
         wanted = ENOUGH if self.mean >= NEXT_TO_NEVER else ENOUGH_OF_SO_LITTLE
-        return self.relative_error(self.paths) <= wanted
+        return self.paths >= LEAST_BLOCKS * BLOCK_PATHS and self.relative_error(self.paths) <= wanted
 
     @property
     def hopeless(self) -> bool:
@@ -215,13 +222,11 @@ def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | N
 
 
 def _best(pilots: Mapping[Weighting, _Weights]) -> Weighting | None:
-    """The weighting with the least relative variance, of those that do not find less than all together."""
-    together = math.fsum(each.mean for each in pilots.values()) / max(len(pilots), 1)
-    error = math.hypot(*(each.error for each in pilots.values())) / max(len(pilots), 1)
+    """The weighting with the least relative variance, of those that miss no way to breach that another has found."""
     variance = {
         weighting: each.relative_variance
         for weighting, each in pilots.items()
-        if together - each.mean <= BELOW_OTHERS * math.hypot(error, each.error)
+        if not any(each.misses_some_of(other) for other in pilots.values())
     }
     best = min(variance, key=variance.__getitem__, default=None)
     return best if best is not None and math.isfinite(variance[best]) else None
