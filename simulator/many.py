@@ -2,7 +2,7 @@
 
 Bad data fails its account alone.
 
-Each gets the bits that it would get by itself, but for the equity fan, which is left out.
+Each gets the bits that it would get by itself, but for the equity fan, which is left out unless it is asked for.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 from montecarlo.engine.v1 import engine_pb2
 from simulator import codec, engine, result
 from simulator.crew import Stopped, Work, work
-from simulator.errors import InvalidInput
+from simulator.errors import FieldViolation, InvalidInput
 from simulator.planning import Plan
 
 MOST_BYTES: Final = 2 << 20
@@ -35,11 +35,16 @@ class Answered:
 
 
 def answered(
-    inputs: Sequence[bytes], *, first: int, threads: int | None = None, stop: Callable[[], bool] = lambda: False
+    inputs: Sequence[bytes],
+    *,
+    first: int,
+    with_fan: bool = False,
+    threads: int | None = None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> Answered:
     """`simulate` of serialised inputs. first: the place of the first one in the call."""
     messages = [engine_pb2.SimulateInput.FromString(each) for each in inputs]
-    answers = sorted(simulate(messages, threads=threads, stop=stop), key=attrgetter("index"))
+    answers = sorted(simulate(messages, with_fan=with_fan, threads=threads, stop=stop), key=attrgetter("index"))
     for each in answers:
         each.index += first
     return Answered(
@@ -54,6 +59,7 @@ def answered(
 def simulate(
     inputs: Sequence[engine_pb2.SimulateInput],
     *,
+    with_fan: bool = False,
     threads: int | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Iterator[engine_pb2.AccountAnswer]:
@@ -61,7 +67,11 @@ def simulate(
 
     `threads`: as of `crew.work`.
     """
-    what = Work(count=len(inputs), plan=lambda index: plan(inputs[index]), make=result.build, stop=stop)
+
+    def planned(index: int) -> Plan:
+        return plan(inputs[index], with_fan=with_fan)
+
+    what = Work(count=len(inputs), plan=planned, make=result.build, stop=stop)
     with suppress(Stopped):
         for done in work(what, threads=threads):
             answer = engine_pb2.AccountAnswer(index=done.index)
@@ -87,9 +97,15 @@ def joined(responses: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def plan(message: engine_pb2.SimulateInput) -> Plan:
-    """The plan of one account, without an equity fan. Raises: InvalidInput."""
-    return replace(engine.plan(codec.decode(message), codec.digest(message)), fan_paths=0)
+def plan(message: engine_pb2.SimulateInput, *, with_fan: bool = False) -> Plan:
+    """The plan of one account. Raises: InvalidInput."""
+    planned = engine.plan(codec.decode(message), codec.digest(message))
+    return planned if with_fan else replace(planned, fan_paths=0)
+
+
+def violations(error: engine_pb2.AccountError) -> list[FieldViolation]:
+    """What `error` was made of."""
+    return [FieldViolation(field=each.field, description=each.description) for each in error.fields]
 
 
 def error(invalid: InvalidInput) -> engine_pb2.AccountError:

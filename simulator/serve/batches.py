@@ -59,8 +59,8 @@ class BatchDispatcher:
         self._pace = pace
         self._running: dict[asyncio.Future[BatchDone], Batch] = {}
 
-    async def work(self) -> AsyncGenerator[BatchDone, None]:
-        """Each batch as it is done. Closing it frees the workers.
+    async def work(self) -> AsyncGenerator[BatchDone | None, None]:
+        """Each batch as it is done, and None at every tick at which none is. Closing it frees the workers.
 
         Raises: WorkersLost.
         """
@@ -69,7 +69,11 @@ class BatchDispatcher:
                 while self._todo and len(self._running) < self._pace().in_flight:
                     batch = self._todo.popleft()
                     self._running[asyncio.ensure_future(self._run(batch))] = batch
-                done, _ = await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
+                done, _ = await asyncio.wait(
+                    self._running, timeout=self._pace().tick_s, return_when=asyncio.FIRST_COMPLETED
+                )
+                if not done:
+                    yield None
                 for future in done:
                     batch = self._running.pop(future)
                     answered = self._settled(batch, future)

@@ -51,11 +51,12 @@ class ChunkRefused:
 class BatchTask:
     """Simulate these accounts, each a serialised SimulateInput. first: the place of the first one in the call.
 
-    trace: the parent span.
+    with_fan: with the equity fan of each. trace: the parent span.
     """
 
     first: int
     inputs: tuple[bytes, ...]
+    with_fan: bool = False
     trace: dict[str, str] = field(default_factory=dict)
 
 

@@ -6,7 +6,8 @@ import asyncio
 import math
 import pickle
 import time
-from collections.abc import AsyncGenerator, Awaitable
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from functools import partial
 from typing import Final, TypeVar
@@ -18,7 +19,7 @@ from ray.serve.exceptions import DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from montecarlo.engine.v1 import engine_pb2
-from simulator import codec, engine, result
+from simulator import codec, engine, many, result
 from simulator.codec_settings import DEFAULT_PATHS
 from simulator.engine import Plan
 from simulator.errors import FieldViolation, InvalidInput
@@ -32,6 +33,7 @@ from simulator.serve.dispatch import Dispatcher, Pace, RunChunk, WorkerLost
 from simulator.serve.gate import Gate
 from simulator.serve.messages import Messages
 from simulator.serve.settings import Settings
+from simulator.serve.small import is_small
 from simulator.serve.worker import Worker
 
 LOST: Final = (
@@ -54,12 +56,15 @@ class Ingress:
         self._workers = workers
         self._settings = settings
         self._max_workers = settings.max_workers
+        self._turns = asyncio.Semaphore(self._in_flight)
         self._telemetry = telemetry.start("ingress")
         self._gate = Gate(settings, self._telemetry)
 
     def reconfigure(self, user_config: dict[str, int]) -> None:
-        """How many workers there may be: may change while simulations run."""
-        self._max_workers = user_config["max_workers"]
+        """How many workers there may be: may change while simulations run. Who waits for a turn has it as before."""
+        if user_config["max_workers"] != self._max_workers:
+            self._max_workers = user_config["max_workers"]
+            self._turns = asyncio.Semaphore(self._in_flight)
 
     async def Simulate(  # noqa: N802 — the name of the RPC
         self, request: engine_pb2.SimulateRequest, grpc_context: refusal.Call
@@ -87,6 +92,11 @@ class Ingress:
             self._telemetry.close()
 
     async def _simulated(self, request: engine_pb2.SimulateRequest, simulation: str, span: Span) -> Responses:
+        if is_small(request):
+            async with aclosing(self._simulated_whole(request, span)) as responses:
+                async for response in responses:
+                    yield response
+            return
         started = time.monotonic()
         plan = await asyncio.to_thread(planned, request)
         span.set_attributes({"paths": plan.paths, "blocks": plan.blocks, "input_digest": plan.input_digest})
@@ -105,6 +115,24 @@ class Ingress:
         built = await asyncio.to_thread(result.build, plan, ledger.total(), time.monotonic() - started)
         yield engine_pb2.SimulateResponse(result=built)
 
+    async def _simulated_whole(self, request: engine_pb2.SimulateRequest, span: Span) -> Responses:
+        """By one worker, from the input to the result; nothing but progress is heard of it meanwhile."""
+        run = self._batch_runner([request.input], span, with_fan=True)
+        dispatcher = BatchDispatcher(deque([Batch(first=0, count=1)]), run, self._pace)
+        waiting = engine_pb2.SimulateProgress(paths_total=request.input.settings.paths or DEFAULT_PATHS)
+        async with aclosing(dispatcher.work()) as steps:
+            async for done in steps:
+                if done is None:
+                    yield engine_pb2.SimulateResponse(progress=waiting)
+                    continue
+                [response] = done.responses
+                [answer] = engine_pb2.SimulateManyResponse.FromString(response).answers
+                if answer.HasField("error"):
+                    raise InvalidInput(many.violations(answer.error))
+                found = answer.result
+                span.set_attributes({"paths": found.paths, "input_digest": found.input_digest})
+                yield engine_pb2.SimulateResponse(result=found)
+
     async def _simulated_many(self, request: engine_pb2.SimulateManyRequest, _: str, span: Span) -> ManyResponses:
         count = len(request.inputs)
         if not 1 <= count <= MOST_ACCOUNTS:
@@ -113,15 +141,20 @@ class Ingress:
         span.set_attribute("accounts", count)
         paths = [each.settings.paths or DEFAULT_PATHS for each in request.inputs]
         todo = batches(paths, self._max_workers, self._settings.helpers)
-        dispatcher = BatchDispatcher(todo, self._batch_runner(request, span), self._pace)
+        dispatcher = BatchDispatcher(todo, self._batch_runner(request.inputs, span), self._pace)
         async with aclosing(dispatcher.work()) as steps:
             async for done in steps:
-                for response in done.responses:
+                for response in done.responses if done else ():
                     yield engine_pb2.SimulateManyResponse.FromString(response)
+
+    @property
+    def _in_flight(self) -> int:
+        """Calls with the workers: of each one that runs, and one that waits."""
+        return 2 * self._max_workers
 
     def _pace(self) -> Pace:
         return Pace(
-            in_flight=2 * self._max_workers,
+            in_flight=self._in_flight,
             chunk_s=self._settings.chunk_s,
             attempts=self._settings.chunk_attempts,
             tick_s=self._settings.progress_s / 2,
@@ -149,13 +182,24 @@ class Ingress:
 
         return run
 
-    def _batch_runner(self, request: engine_pb2.SimulateManyRequest, span: Span) -> RunBatch:
+    def _batch_runner(
+        self, accounts: Sequence[engine_pb2.SimulateInput], span: Span, *, with_fan: bool = False
+    ) -> RunBatch:
+        """Batches of all calls take turns: what is sent to workers that have enough is refused by them and sent again,
+        which takes both longer than many a batch.
+        """
         trace = telemetry.carrier_of(span)
 
         async def run(batch: Batch) -> BatchDone:
-            inputs = request.inputs[batch.first : batch.first + batch.count]
-            task = BatchTask(first=batch.first, inputs=tuple(each.SerializeToString() for each in inputs), trace=trace)
-            answer: BatchDone = await unless_lost(self._workers.run_batch.remote(task))
+            inputs = accounts[batch.first : batch.first + batch.count]
+            task = BatchTask(
+                first=batch.first,
+                inputs=tuple(each.SerializeToString() for each in inputs),
+                with_fan=with_fan,
+                trace=trace,
+            )
+            async with self._turns:
+                answer: BatchDone = await unless_lost(self._workers.run_batch.remote(task))
             return answer
 
         return run

@@ -128,10 +128,12 @@ class Worker:
     def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:
         started = time.monotonic()
         with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
-            if self._helpers.are_for(len(task.inputs)):
+            if self._helpers.are_for(len(task.inputs)) and not task.with_fan:
                 answered = self._helpers.simulate(task.inputs, first=task.first, stop=stop.is_set)
             else:
-                answered = many.answered(task.inputs, first=task.first, threads=self._threads, stop=stop.is_set)
+                answered = many.answered(
+                    task.inputs, first=task.first, with_fan=task.with_fan, threads=self._threads, stop=stop.is_set
+                )
             span.set_attribute("path_steps", answered.path_steps)
             self._telemetry.path_steps.add(answered.path_steps)
             self._telemetry.chunks.add(1)

@@ -122,7 +122,7 @@ def test_an_event_in_becomes_a_simulated_result_and_an_event_out_in_one_trace(
     assert sum(each["value"] for each in result["outcomes"].values()) == pytest.approx(1.0)
     assert all(each["ci_low"] <= each["value"] <= each["ci_high"] for each in result["outcomes"].values())
     assert headers_of(event)["traceparent"].split("-")[1] == trace_id
-    whole_way = {f"{world.topic} process", "job.run", "simulate", "engine.simulate", "engine.run_chunk"}
+    whole_way = {f"{world.topic} process", "job.run", "simulate", "engine.simulate", "engine.run_batch"}
     ray_cluster.otlp.wait_for(
         lambda received: whole_way <= {span.name for span in received.spans if span.trace_id == trace_id},
         within_s=WAIT_S,

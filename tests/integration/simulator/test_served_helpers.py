@@ -85,9 +85,10 @@ def test_a_cancelled_call_frees_them_within_two_seconds(nodes: Nodes, otlp: Otlp
     assert helpers(nodes) == before
 
 
-def test_they_go_with_their_worker(nodes: Nodes) -> None:
+def test_they_go_with_their_worker(nodes: Nodes, otlp: OtlpReceiver) -> None:
     run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
     [worker], below = nodes.workers(), helpers(nodes)
+    otlp.wait_for(lambda seen: seen.sum_of("engine.workers.busy") == 0, within_s=10)  # what it told last stays
     worker.kill()
     assert psutil.wait_procs([worker, *below], timeout=WITHIN_S)[1] == []
     found = run(nodes.served, many(*(account(number) for number in range(ACCOUNTS))))
