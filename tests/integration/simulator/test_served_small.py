@@ -82,7 +82,7 @@ def test_a_killed_worker_costs_none(simulator_address: Address, ray_cluster: Ray
     request = small()
     victim = ray_cluster.worker_pids()[0]
     with ThreadPoolExecutor(2) as callers:
-        answers = [callers.submit(lambda: bits(result_of(calls.run(served, request)))) for _ in range(12)]
+        answers = [callers.submit(lambda: bits(result_of(calls.run(served, request)))) for _ in range(8)]
         answers[0].result()
         ray_cluster.kill_worker(victim)
         found = {answer.result() for answer in answers}

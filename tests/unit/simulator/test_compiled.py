@@ -22,8 +22,6 @@ from simulator.device import Device
 from simulator.spec import Model, Settings
 from tests.unit.simulator.samples import plan_of
 
-pytestmark = pytest.mark.compiling
-
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -124,6 +122,7 @@ def test_kernels_that_were_not_used_for_longest_are_let_go(
     assert [compilations(paths) for paths in (8, 32, 16)] == [0, 0, 1]
 
 
+@pytest.mark.compiling
 def test_a_kernel_that_is_let_go_is_freed_and_one_that_is_held_takes_its_memory_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -195,6 +194,7 @@ print(digest())
 """
 
 
+@pytest.mark.compiling
 @pytest.mark.parametrize("model", [Model.IID, Model.STUDENT_T])
 def test_a_kept_kernel_runs_without_jax_and_beside_it(folder: Path, model: Model) -> None:
     """A fitted model takes 64-bit numbers, which jax is slow to believe in: by itself it makes 32-bit ones of them."""
