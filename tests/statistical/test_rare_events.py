@@ -140,9 +140,16 @@ def test_what_will_all_but_never_be_is_told_by_its_magnitude(allowance: int) -> 
     """Down to 1.8e-256, of which the square is no double."""
     [event] = rare_events(far_from_ruin(allowance), [Outcome.BREACHED_MAX_DRAWDOWN])
     assert event.relative_error <= rare.ENOUGH_OF_SO_LITTLE
-    assert event.paths < 10 * rare.BLOCK_PATHS
+    assert event.paths >= 16_384, "fewer may miss the great weights"
     allowed = ALLOWED_ERRORS * event.relative_error + 1e-6
     assert event.probability == pytest.approx(19.0**-allowance, rel=allowed, abs=0)
+
+
+def test_no_more_paths_than_its_magnitude_takes() -> None:
+    """About 6.5e-56, of which one percent would take 90 blocks."""
+    [event] = rare_events(daily_plan(3_500, 40_000, paths=1), [Outcome.BREACHED_MAX_DRAWDOWN])
+    assert event.probability == pytest.approx(6.5e-56, rel=0.25, abs=0)
+    assert event.paths < 10 * rare.BLOCK_PATHS
 
 
 def test_an_account_that_is_nowhere_near_its_floor_has_a_result() -> None:
