@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from montecarlo.engine.v1 import engine_pb2
+from montecarlo.v1 import result_pb2
 from simulator import many
 from simulator.serve.chunks import BatchDone, BatchTask
 from simulator.serve.settings import Settings
@@ -47,15 +48,16 @@ class Call:
         return []
 
 
-def simulated(workers: Any, seeds: range) -> list[list[engine_pb2.SimulateResponse]]:
-    """What small calls made at the same time hear."""
+def simulated(workers: Any, seeds: range) -> list[result_pb2.SimulationResult]:
+    """The results of small calls made at the same time. What they hear before is progress, if it takes so long."""
 
-    async def one(ingress: Ingress, seed: int) -> list[engine_pb2.SimulateResponse]:
+    async def one(ingress: Ingress, seed: int) -> result_pb2.SimulationResult:
         request = engine_pb2.SimulateRequest(input=usual_input(50))
         request.input.settings.seed = seed
-        return [response async for response in ingress.Simulate(request, Call())]  # type: ignore[arg-type]
+        *_, last = [response async for response in ingress.Simulate(request, Call())]  # type: ignore[arg-type]
+        return last.result
 
-    async def all_of_them() -> list[list[engine_pb2.SimulateResponse]]:
+    async def all_of_them() -> list[result_pb2.SimulationResult]:
         from simulator.serve.ingress import Ingress
 
         ingress = Ingress(workers, Settings(min_workers=WORKERS, max_workers=WORKERS))
@@ -64,23 +66,22 @@ def simulated(workers: Any, seeds: range) -> list[list[engine_pb2.SimulateRespon
     return asyncio.run(all_of_them())
 
 
-def test_a_small_simulation_is_one_call_to_a_worker_with_its_fan_and_answers_once() -> None:
+def test_a_small_simulation_is_one_call_to_a_worker_with_its_fan() -> None:
     workers = Workers()
-    [[response]] = simulated(workers, range(1))
+    [found] = simulated(workers, range(1))
     [task] = workers.asked
     assert task.with_fan
-    assert response.result.HasField("equity_fan")
+    assert found.HasField("equity_fan")
 
 
 def test_those_of_all_callers_take_turns_two_a_worker() -> None:
     workers = Workers()
-    heard = simulated(workers, range(20))
-    assert [response.result.seed for [response] in heard] == list(range(20))
+    assert [found.seed for found in simulated(workers, range(20))] == list(range(20))
     assert workers.most_at_a_time == 2 * WORKERS
 
 
 def test_one_whose_worker_is_lost_is_run_again() -> None:
     workers = Workers(losses=2)
-    [[response]] = simulated(workers, range(1))
-    assert response.result.paths == 50
+    [found] = simulated(workers, range(1))
+    assert found.paths == 50
     assert len(workers.asked) == 3
