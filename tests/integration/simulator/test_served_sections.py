@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import result_pb2
 from simulator import codec, crew, engine, result
+from simulator.engine import Plan
+from simulator.serve import checkpoint
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import A_FEW_SECONDS, TWENTY_BLOCKS, Heard, a_request, bits, result_of
 from tests.ray_cluster import RayCluster, ServedSimulator
@@ -17,6 +20,8 @@ pytestmark = [pytest.mark.ray, pytest.mark.timeout(300)]
 
 Address = Callable[..., ServedSimulator]
 HISTORIES = 60
+AN_HOUR_S = 3_600
+"""Far beyond the deadline of a call."""
 
 
 def with_all(paths: int, *, resume_from: bytes = b"") -> engine_pb2.SimulateRequest:
@@ -30,8 +35,12 @@ def with_all(paths: int, *, resume_from: bytes = b"") -> engine_pb2.SimulateRequ
 
 
 def alone(request: engine_pb2.SimulateRequest) -> bytes:
-    plan = engine.plan(codec.decode(request.input), codec.digest(request.input))
+    plan = plan_of(request)
     return bits(result.build(plan, crew.simulate(plan), 0.0))
+
+
+def plan_of(request: engine_pb2.SimulateRequest) -> Plan:
+    return engine.plan(codec.decode(request.input), codec.digest(request.input))
 
 
 def figures(found: result_pb2.SimulationResult) -> bytes:
@@ -121,7 +130,6 @@ def test_a_spent_time_budget_ends_the_run_and_a_rerun_of_so_many_paths_gives_its
     found = result_of(heard)
     assert found.stop_reason == result_pb2.STOP_REASON_TIME
     assert 0 < found.paths < calls.FOR_EVER
-    assert found.elapsed_s < 2 + 5
     again = result_of(calls.run(simulator_address(), a_request(found.paths)))
     assert figures(again) == figures(found)
 
@@ -129,13 +137,15 @@ def test_a_spent_time_budget_ends_the_run_and_a_rerun_of_so_many_paths_gives_its
 def test_a_resumed_run_has_only_the_rest_of_its_time_budget(simulator_address: Address) -> None:
     served = simulator_address()
     request = a_request(calls.FOR_EVER)
-    request.input.settings.time_budget_s = 4
+    request.input.settings.time_budget_s = AN_HOUR_S
+    plan = plan_of(request)
     with calls.open_call(served, request) as call:
         kept = next(response.checkpoint for response in call if response.HasField("checkpoint"))
-    request.resume_from = kept.data
+    held = checkpoint.decode(plan, kept.data)
+    request.resume_from = checkpoint.encode(plan, replace(held, spent_s=AN_HOUR_S - 1))
 
     found = result_of(calls.run(served, request))
 
+    assert 0 < held.spent_s < AN_HOUR_S
     assert found.stop_reason == result_pb2.STOP_REASON_TIME
-    assert found.paths >= kept.paths_done
-    assert found.elapsed_s < 4 + 2
+    assert found.paths >= kept.paths_done > 0
