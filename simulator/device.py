@@ -21,10 +21,16 @@ from simulator.tally import Finished, Tally
 
 TILE: Final = 256
 """Lanes a core visits at a time: their state, a few dozen words each, stays in its nearest cache."""
+MOST_STEPS: Final = 1 << 27
+"""Path-steps of the paths that a core runs together, about: half a second of it, as what has begun runs to its end even
+if nobody wants it any more.
+"""
 BLOCKS_ON_A_GPU: Final = 64
 """Blocks that a GPU runs together: each step of all their paths should keep it busy."""
 OF_A_SMALL_PLAN: Final = 8
 """The same, of a plan that has no more: fewer would take as long."""
+MOST_STEPS_ON_A_GPU: Final = 1 << 35
+"""As MOST_STEPS: a second or so of a GPU."""
 PAIRS_ON_A_GPU: Final = 16
 """Pairs of steps that a visit takes there: the host asks which paths live after each, and the GPU waits meanwhile."""
 
@@ -79,7 +85,8 @@ class Device:
         self._shown, self._rows = min(plan.fan_paths, plan.block_paths), plan.fan_days
         if self._shown:
             fan = loading.fan(plan.shown_days, plan.horizon_days)
-            self._of_fan = Prepared(replace(shape, lanes=self._shown, tile=self._shown), tables, levels, fan)
+            lanes = min(self._shown, self._lanes)
+            self._of_fan = Prepared(replace(shape, lanes=lanes, tile=lanes), tables, levels, fan)
 
     def finished(self, blocks: range) -> Finished:
         """The paths of consecutive blocks, without those beyond the plan's last."""
@@ -90,8 +97,8 @@ class Device:
         first, end = blocks.start * self._plan.block_paths, blocks.stop * self._plan.block_paths
         end = min(end, self._plan.paths)
         shown = max(first, min(end, self._shown))
-        found = [Stretch(first, shown, with_fan=True)] if first < shown else []
-        return found + [Stretch(*each) for each in stretches(shown, end, self._lanes)]
+        of_fan = [Stretch(*each, with_fan=True) for each in stretches(first, shown, self._lanes)]
+        return of_fan + [Stretch(*each) for each in stretches(shown, end, self._lanes)]
 
     def run(self, stretch: Stretch) -> Running:
         """What the device will have found of these paths. It does not wait for them; those that a thread has begun end
@@ -163,16 +170,19 @@ def _key(seed: int, path_high: int) -> npt.NDArray[np.uint32]:
 
 
 def side_by_side(plan: Plan, backend: str) -> Together:
-    """How many paths run together, and how many of them a step is taken of at a time."""
+    """How many paths run together, and how many of them a step is taken of at a time: fewer of long paths."""
     if backend == xla.CPU:
-        return Together(lanes=plan.block_paths, tile=plan.block_paths if plan.block_paths % TILE else TILE)
-    lanes = plan.block_paths * (BLOCKS_ON_A_GPU if plan.blocks > OF_A_SMALL_PLAN else OF_A_SMALL_PLAN)
+        lanes = min(plan.block_paths, max(TILE, _power_of_two(MOST_STEPS / plan.mean_steps)))
+        return Together(lanes=lanes, tile=lanes if lanes % TILE else TILE)
+    blocks = _power_of_two(MOST_STEPS_ON_A_GPU / (plan.block_paths * plan.mean_steps))
+    most = BLOCKS_ON_A_GPU if plan.blocks > OF_A_SMALL_PLAN else OF_A_SMALL_PLAN
+    lanes = plan.block_paths * max(OF_A_SMALL_PLAN, min(blocks, most))
     return Together(lanes=lanes, tile=lanes, pairs=PAIRS_ON_A_GPU)
 
 
 def blocks_together(plan: Plan) -> int:
-    """Blocks of the plan that run side by side."""
-    return side_by_side(plan, xla.backend()).lanes // plan.block_paths
+    """Blocks of the plan that run side by side, at least one, be it in several stretches."""
+    return max(1, side_by_side(plan, xla.backend()).lanes // plan.block_paths)
 
 
 def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:
@@ -181,6 +191,11 @@ def stretches(first: int, end: int, lanes: int) -> Iterator[tuple[int, int]]:
         stop = min(end, first + lanes, ((first >> 32) + 1) << 32)
         yield first, stop
         first = stop
+
+
+def _power_of_two(most: float) -> int:
+    """The largest that is no more than this; 1 if it is less."""
+    return 1 << max(0, int(most).bit_length() - 1)
 
 
 def _first(values: npt.ArrayLike | None, paths: int) -> npt.NDArray[np.int32] | None:

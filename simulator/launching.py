@@ -65,15 +65,19 @@ class Flight:
 class Launcher:
     """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end."""
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, *, stop: Callable[[], bool] = lambda: False) -> None:
         """`threads`: how many stretches of paths run at once; on a GPU one, with all of it. 0: one, in the thread that
         wants them, which looks at them before it launches others: for a process with one core.
+
+        `stop`: whether nobody wants any more, asked by these threads. Then who waits for a block that has not been
+        launched gets a CancelledError.
         """
         self.threads = max(1, threads) if xla.backend() == xla.CPU else 1
         self._ahead = AHEAD * self.threads if threads else 0
         self._pool = ThreadPoolExecutor(max_workers=self.threads) if threads else None
         self._told = _Told()
         self._closed = threading.Event()
+        self._stop = stop
 
     def __enter__(self) -> Launcher:
         return self
@@ -112,7 +116,7 @@ class Launcher:
     def _run(self, device: Device, stretch: Stretch) -> Running:
         if len(self._told.running) == TOLD:
             self._told.running.popleft().wait()
-        if self._closed.is_set():
+        if self._closed.is_set() or self._stop():
             raise CancelledError
         running = device.run(stretch)
         self._told.running.append(running)

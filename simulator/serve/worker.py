@@ -1,4 +1,4 @@
-"""The worker deployment: one chunk at a time, on its own share of the cores, ready to stop twice a second."""
+"""The worker deployment: one chunk at a time, on its own share of the cores, which ends soon after its call does."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import CancelledError, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from simulator import many, sections, xla
@@ -25,7 +25,7 @@ from simulator.serve.chunks import BatchDone, BatchTask, ChunkDone, ChunkRefused
 from simulator.serve.settings import Settings
 
 PIECE_S: Final = 0.5
-"""How long the engine runs before the worker looks up again."""
+"""How long the engine runs before the worker looks at the clock again."""
 
 KEPT_PLANS: Final = 8
 
@@ -49,7 +49,6 @@ class Worker:
         if settings.worker_gpus and xla.backend() == xla.CPU:
             raise NoGpu
         self._threads = settings.worker_cpus
-        self._launcher = Launcher(self._threads)
         self._helpers = Helpers(settings.helpers, compile_cache=settings.compile_cache)
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._paced = (("", Section.PATHS), 1)
@@ -59,7 +58,7 @@ class Worker:
         threading.Thread(target=warmup.compile_other_shapes, args=(settings,), name="warmup", daemon=True).start()
 
     async def run_chunk(self, task: ChunkTask) -> ChunkDone | ChunkRefused:
-        """Runs a chunk. Cancelling the call ends it within a piece."""
+        """Runs a chunk. Cancelling the call ends it once the paths end that run at the moment."""
         plan = await self._plan(task)
         stop = threading.Event()
         try:
@@ -113,16 +112,17 @@ class Worker:
         """
         started = time.monotonic()
         done, total, elapsed, at = 0, Found(), 0.0, (task.simulation, task.section)
-        at_once = sections.at_once(plan, task.section, self._launcher)
-        piece = self._paced[1] if self._paced[0] == at else at_once
-        while done < task.count and (not done or elapsed < task.budget_s) and not stop.is_set():
-            units = min(piece, task.count - done)
-            total += sections.run(plan, task.section, task.first + done, units, self._launcher)
-            done += units
-            before, elapsed = elapsed, time.monotonic() - started
-            if units == piece:
-                piece = paced(units, elapsed - before, at_once)
-        self._paced = at, piece
+        with Launcher(self._threads, stop=stop.is_set) as launcher, suppress(CancelledError):
+            at_once = sections.at_once(plan, task.section, launcher)
+            piece = self._paced[1] if self._paced[0] == at else at_once
+            while done < task.count and (not done or elapsed < task.budget_s):
+                units = min(piece, task.count - done)
+                total += sections.run(plan, task.section, task.first + done, units, launcher)
+                done += units
+                before, elapsed = elapsed, time.monotonic() - started
+                if units == piece:
+                    piece = paced(units, elapsed - before, at_once)
+                    self._paced = at, piece
         return done, total, elapsed
 
     def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:

@@ -10,6 +10,7 @@ import pytest
 from google.rpc import error_details_pb2
 
 from montecarlo.engine.v1 import engine_pb2
+from montecarlo.v1 import rules_pb2
 from tests.integration.simulator import calls
 from tests.integration.simulator.calls import FOR_EVER, TWENTY_BLOCKS, a_request
 from tests.ray_cluster import APPLICATION, MAX_SIMULATIONS, RayCluster, ServedSimulator
@@ -47,6 +48,30 @@ def test_a_cancelled_call_frees_its_workers_within_two_seconds(
 
     with calls.open_call(served, a_request(FOR_EVER), timeout_s=10) as following:
         calls.wait_until_paths_are_done(following)
+
+
+@pytest.mark.slow
+def test_a_call_cancelled_while_it_seeks_rare_breaches_frees_its_workers_as_soon(
+    simulator_address: Address, ray_cluster: RayCluster
+) -> None:
+    """A search of several seconds, in one unit."""
+    served = simulator_address()
+    calls.run(served, never_breached(trades_per_day=20))  # else its kernel may be compiled while it is cancelled
+    with calls.open_call(served, never_breached(trades_per_day=500)) as call:
+        next(each for each in call if each.progress.paths_done == each.progress.paths_total > 0)
+        call.cancel()
+        wait_until_idle(ray_cluster, within_s=2 + EXPORT_S)
+
+
+def never_breached(*, trades_per_day: int) -> engine_pb2.SimulateRequest:
+    request = a_request(60_000)
+    request.input.settings.trades_per_day = trades_per_day
+    request.input.settings.time_budget_s = 600  # else a small one goes whole to a worker
+    request.input.rules.max_drawdown.kind = rules_pb2.DRAWDOWN_KIND_STATIC
+    request.input.rules.max_drawdown.amount = "40000.00"
+    for rule in ("daily_loss", "profit_target", "minimum_days"):
+        request.input.rules.ClearField(rule)
+    return request
 
 
 def test_calls_that_end_just_as_a_message_is_sent_leave_nothing_running(

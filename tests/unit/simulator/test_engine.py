@@ -13,7 +13,17 @@ from simulator import engine, xla
 from simulator.bins import Binned
 from simulator.compiled import Prepared
 from simulator.counts import MOST_PATHS, Counts
-from simulator.device import BLOCKS_ON_A_GPU, OF_A_SMALL_PLAN, PAIRS_ON_A_GPU, Stretch, side_by_side, stretches
+from simulator.device import (
+    BLOCKS_ON_A_GPU,
+    MOST_STEPS,
+    MOST_STEPS_ON_A_GPU,
+    OF_A_SMALL_PLAN,
+    PAIRS_ON_A_GPU,
+    TILE,
+    Stretch,
+    side_by_side,
+    stretches,
+)
 from simulator.ended import Bins, Ended
 from simulator.errors import AmountsTooLarge, InvalidInput
 from simulator.kernel import leaving
@@ -307,3 +317,25 @@ def test_a_gpu_runs_so_many_paths_together_as_can_be_counted_together() -> None:
     plan = plan_of(Settings(paths=10**9))
     together = side_by_side(plan, "gpu")
     assert together.lanes == BLOCKS_ON_A_GPU * plan.block_paths <= MOST_PATHS
+
+
+@pytest.mark.parametrize("backend", ["cpu", "gpu"])
+@pytest.mark.parametrize("trades", [1, 300, 2_000])
+def test_what_runs_together_of_long_paths_ends_soon(backend: str, trades: int) -> None:
+    plan = plan_of(Settings(paths=10**9, horizon_days=250, trades_per_day=trades, model=Model.IID))
+    together, most = side_by_side(plan, backend), {"cpu": MOST_STEPS, "gpu": MOST_STEPS_ON_A_GPU}[backend]
+    least = {"cpu": TILE, "gpu": OF_A_SMALL_PLAN * plan.block_paths}[backend]
+    assert together.lanes == least or together.lanes * plan.mean_steps <= most
+    assert together.lanes == side_by_side(plan_of(Settings(paths=10**9)), backend).lanes or (
+        2 * together.lanes * plan.mean_steps > most
+    )
+
+
+def test_long_paths_yield_the_same_in_many_stretches(monkeypatch: pytest.MonkeyPatch, launched: list[Stretch]) -> None:
+    plan = replace(plan_of(Settings(paths=3_000, seed=7)), block_paths=1_024, blocks=3, fan_paths=512)
+    whole = engine.run(replace(plan), 0, 3)
+    assert len(launched) == 4
+    monkeypatch.setattr("simulator.device.MOST_STEPS", 256 * plan.mean_steps)
+    cut = engine.run(replace(plan), 0, 3)
+    assert [each.with_fan for each in launched[4:]] == [True] * 2 + [False] * 10
+    assert cut.to_bytes() == whole.to_bytes()

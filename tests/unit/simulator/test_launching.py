@@ -168,6 +168,19 @@ def test_who_wants_no_more_has_no_more_launched(monkeypatch: pytest.MonkeyPatch,
     assert len(launched) - held <= launching.TOLD + 1 < 1_000
 
 
+@pytest.mark.parametrize("threads", [0, 1, 3])
+def test_nothing_is_launched_once_nobody_wants_it(threads: int, launched: list[Stretch]) -> None:
+    device, stop = Device(small_blocks(600)), threading.Event()
+    with Launcher(threads, stop=stop.is_set) as launcher:
+        flights = launcher.flown((block, device, range(block, block + 1)) for block in range(1, 600))
+        next(flights)[1].land()
+        stop.set()
+        held = len(launched)
+        with pytest.raises(CancelledError):
+            _ = [flight.land() for _, flight in flights]
+    assert len(launched) - held <= threads
+
+
 def test_a_thread_tells_the_device_of_few_blocks_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     plan, told = small_blocks(20), 0
     run, wait = Device.run, Running.wait

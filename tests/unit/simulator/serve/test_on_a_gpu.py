@@ -72,9 +72,8 @@ def test_a_worker_runs_pieces_of_whole_launches(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(sections, "run", run)
     worker = object.__new__(Worker)  # without what it does to the process that it lives in
     task = ChunkTask(simulation="one", plan=(None,), section=Section.PATHS, first=5, count=1_000, budget_s=9.0)
-    with Launcher(2) as launcher:
-        worker._launcher, worker._paced = launcher, (("", Section.PATHS), 1)
-        assert worker._compute(plan_of(Wanted(paths=10**8)), task, threading.Event())[0] == 1_000
+    worker._threads, worker._paced = 2, (("", Section.PATHS), 1)
+    assert worker._compute(plan_of(Wanted(paths=10**8)), task, threading.Event())[0] == 1_000
     assert [count % BLOCKS_ON_A_GPU for count in ran[:-1]] == [0] * (len(ran) - 1)
     assert ran[0] == BLOCKS_ON_A_GPU
 
