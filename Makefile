@@ -4,6 +4,8 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 BIN := .venv/bin
 ARGS ?=
 export PYTHON
+# A run starts dozens of Python processes, of which each would compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo serve test test-wide check bench proto lock clean run-environment dev-environment
 

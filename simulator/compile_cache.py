@@ -43,12 +43,12 @@ def used(file: Path) -> None:
         os.utime(file)
 
 
-def sweep(folder: Path) -> None:
-    """Throws away what has been of no use for long, in the folders of other versions too."""
-    long_ago = time.time() - UNUSED_S
-    for file in folder.parent.glob("*/kernel-*"):
+def sweep(root: Path, *, before: float | None = None) -> None:
+    """Throws away what has been used last before this time, or long ago, in all folders below `root`."""
+    least = time.time() - UNUSED_S if before is None else before
+    for file in root.glob("*/kernel-*"):
         with suppress(OSError):  # another process may do the same
-            if file.stat().st_mtime < long_ago:
+            if file.stat().st_mtime < least:
                 file.unlink()
 
 

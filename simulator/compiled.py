@@ -195,6 +195,6 @@ def _keep(file: Path, code: Code) -> None:
     try:
         whole.write_bytes(pickle.dumps(code))
         whole.replace(file)
-        compile_cache.sweep(file.parent)
+        compile_cache.sweep(file.parent.parent)
     except OSError:
         whole.unlink(missing_ok=True)  # a full disk costs later processes a compilation, and this one nothing

@@ -6,9 +6,12 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+from tests import kernels
+
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
-os.environ["MCSIM_COMPILE_CACHE"] = ""  # tests leave nothing in the home folder, and find nothing there
+os.environ["MCSIM_COMPILE_CACHE"] = str(kernels.KERNELS)  # nothing is left in the home folder, or found there
+kernels.keep()
 
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(

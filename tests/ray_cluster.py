@@ -24,6 +24,7 @@ import psutil
 import pytest
 
 from tests.json_lines import forward
+from tests.kernels import KERNELS
 from tests.otlp_receiver import OtlpReceiver, otlp_receiver
 
 ROOT: Final = Path(__file__).parents[1]
@@ -169,7 +170,7 @@ def _start(otlp: OtlpReceiver, complaints: IO[str]) -> subprocess.Popen[str]:
         "--num-cpus": MOST_WORKERS,
         "--max-simulations": MAX_SIMULATIONS,
         "--checkpoint-s": 1,
-        "--compile-cache": ROOT / ".cache" / "jax",
+        "--compile-cache": KERNELS,
     }
     arguments = [str(part) for option in options.items() for part in option]
     environment = os.environ | {

@@ -12,11 +12,11 @@ import os
 import sys
 import tempfile
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.serve.__main__ import prepare_environment, tell_ready
 from simulator.serve.settings import Settings
+from tests.kernels import KERNELS
 
 if TYPE_CHECKING:  # it imports ray, for which main() must prepare first
     from ray.cluster_utils import Cluster as Nodes
@@ -28,7 +28,7 @@ NODE = {
     "object_store_memory": 80 << 20,
     "include_dashboard": False,
 }
-SETTINGS = Settings(min_workers=1, max_workers=2, compile_cache=str(Path(__file__).parents[1] / ".cache" / "jax"))
+SETTINGS = Settings(min_workers=1, max_workers=2, compile_cache=str(KERNELS))
 
 
 def main() -> None:

@@ -64,5 +64,7 @@ def test_what_nobody_used_for_long_is_thrown_away_in_the_folders_of_other_versio
     found_again.touch()
     os.utime(found_again, (now, now - 31 * 86_400))
     compile_cache.used(found_again)
-    compile_cache.sweep(tmp_path / "jaxlib-2")
+    compile_cache.sweep(tmp_path)
     assert sorted(each.name for each in tmp_path.glob("*/kernel-*")) == ["kernel-found", "kernel-new"]
+    compile_cache.sweep(tmp_path, before=now + 60)
+    assert not list(tmp_path.glob("*/kernel-*"))

@@ -24,10 +24,8 @@ from tests.unit.simulator.samples import plan_of
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(tmp_path: Path, nothing_compiled: None) -> Path:
     """Where compiled kernels are kept, for this test alone; nothing is compiled yet."""
-    monkeypatch.setattr(compile_cache, "_kept", [])
-    compiled.forget()
     return compile_cache.keep_in(tmp_path)
 
 
@@ -123,6 +121,7 @@ def test_kernels_that_were_not_used_for_longest_are_let_go(
 
 
 @pytest.mark.compiling
+@pytest.mark.usefixtures("nothing_compiled")
 def test_a_kernel_that_is_let_go_is_freed_and_one_that_is_held_takes_its_memory_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -139,7 +138,6 @@ def test_a_kernel_that_is_let_go_is_freed_and_one_that_is_held_takes_its_memory_
             engine.run(small_plan(paths), 0, 1)
         return mappings() - before
 
-    compiled.forget()
     engine.run(small_plan(7), 0, 1)
     prepared = Device(small_plan(7))._of_fan
     before = mappings()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from montecarlo.v1 import result_pb2
-from simulator import crew, engine, launching, rare, result, result_uncertainty, xla
+from simulator import crew, engine, launching, rare, result, result_uncertainty
 from simulator.device import Stretch
 from simulator.engine import Plan
 from simulator.errors import AmountsTooLarge
@@ -55,13 +56,13 @@ def whole() -> tuple[Plan, Found]:
 
 
 def test_a_gpu_is_handed_as_many_blocks_as_it_runs_together(
-    monkeypatch: pytest.MonkeyPatch, launched: list[Stretch]
+    pretend_a_gpu: Callable[[], None], launched: list[Stretch]
 ) -> None:
     """From the first chunk on, but for the last and for the one with the fan."""
     plan = replace(small_blocks(Settings(paths=200 * 64, seed=7), block_paths=64), fan_paths=64)
     alone = crew.simulate(plan, threads=1)
     launched.clear()
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    pretend_a_gpu()
     assert crew.simulate(replace(plan), threads=3).to_bytes() == alone.to_bytes()
     assert sorted(each.end - each.first for each in launched) == [64, 8 * 64, 63 * 64, 64 * 64, 64 * 64]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator import engine, xla
+from simulator import engine
 from simulator.bins import Binned
 from simulator.compiled import Prepared
 from simulator.counts import MOST_PATHS, Counts
@@ -259,7 +260,9 @@ def test_batches_are_few_where_blocks_run_together(blocks: range) -> None:
 
 
 @pytest.mark.parametrize("blocks", [4, OF_A_SMALL_PLAN + 1])
-def test_what_a_gpu_does_changes_no_bit(monkeypatch: pytest.MonkeyPatch, blocks: int, launched: list[Stretch]) -> None:
+def test_what_a_gpu_does_changes_no_bit(
+    monkeypatch: pytest.MonkeyPatch, blocks: int, launched: list[Stretch], pretend_a_gpu: Callable[[], None]
+) -> None:
     """All that differs there, done here: blocks that run together, visits of a known length, paths counted there."""
     counted, shapes = [], []
     count, prepare = leaving.counted, Prepared.__init__
@@ -279,14 +282,16 @@ def test_what_a_gpu_does_changes_no_bit(monkeypatch: pytest.MonkeyPatch, blocks:
     assert not counted
     launched.clear()
     shapes.clear()
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    pretend_a_gpu()
     assert engine.run(replace(plan), 0, plan.blocks, threads=1).to_bytes() == whole.to_bytes()
     assert counted == [plan.paths - 256]
     assert [shape.pairs for shape in shapes] == [PAIRS_ON_A_GPU] * 2
     assert launched == [Stretch(0, 256, with_fan=True), Stretch(256, plan.paths)]
 
 
-def test_a_gpu_hands_over_no_more_paths_than_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_gpu_hands_over_no_more_paths_than_there_are(
+    monkeypatch: pytest.MonkeyPatch, pretend_a_gpu: Callable[[], None]
+) -> None:
     """One block of many, as those of rare breaches are flown."""
     plan = replace(small_blocks(Settings(paths=PATHS, seed=7)), fan_paths=0)
     alone = engine.finished(plan, 2)
@@ -298,15 +303,15 @@ def test_a_gpu_hands_over_no_more_paths_than_there_are(monkeypatch: pytest.Monke
         return first(ended, bins, lanes)
 
     monkeypatch.setattr(leaving, "first", noted)
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+    pretend_a_gpu()
     there = engine.finished(replace(plan), 2)
     assert all(np.array_equal(getattr(there, name), getattr(alone, name)) for name in ("outcome", "final_pnl", "days"))
     assert brought == [(OF_A_SMALL_PLAN * 1_024, 1_024)]
 
 
 @pytest.mark.parametrize("fan_paths", [0, 10], ids=["counted", "brought"])
-def test_a_gpu_refuses_amounts_that_are_too_large(monkeypatch: pytest.MonkeyPatch, fan_paths: int) -> None:
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+def test_a_gpu_refuses_amounts_that_are_too_large(pretend_a_gpu: Callable[[], None], fan_paths: int) -> None:
+    pretend_a_gpu()
     free = Rules(starting_balance_minor=START)
     plan = plan_of(Settings(paths=10, horizon_days=10), days=((2**27,),), rules=free)
     with pytest.raises(AmountsTooLarge):

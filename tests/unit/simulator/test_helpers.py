@@ -23,6 +23,7 @@ from simulator.helpers import Group, HelperFailed, HelperLost, Helpers
 from simulator.many import Answered
 from simulator.serve.usual import usual_input
 from tests.busy import wait_until_busy
+from tests.kernels import KERNELS
 
 pytestmark = pytest.mark.compiling
 
@@ -57,14 +58,8 @@ def answers(found: Answered) -> dict[int, engine_pb2.AccountAnswer]:
 
 
 @pytest.fixture(scope="module")
-def kernels(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Where the compiled ones are."""
-    return str(tmp_path_factory.mktemp("kernels"))
-
-
-@pytest.fixture(scope="module")
-def two(kernels: str) -> Iterator[Helpers]:
-    with Helpers(2, compile_cache=kernels) as started:
+def two() -> Iterator[Helpers]:
+    with Helpers(2, compile_cache=str(KERNELS)) as started:
         yield started
 
 
@@ -87,14 +82,19 @@ def test_one_group_of_one_account_is_enough(two: Helpers) -> None:
     assert sorted(answers(two.simulate(SHORT[:1]))) == [0]
 
 
-def test_each_has_one_core_our_modules_and_the_folder_of_kernels(two: Helpers, kernels: str) -> None:
+def test_each_has_one_core_and_our_modules(two: Helpers) -> None:
     two.simulate(SHORT)
     for pid in two.pids:
         environment = psutil.Process(pid).environ()
         assert {environment[name] for name in helpers.ONE_CORE} == {"1"}
         assert environment["JAX_PLATFORMS"] == "cpu"
         assert str(Path(many.__file__).parents[1]) in environment["PYTHONPATH"].split(os.pathsep)
-    assert list(Path(kernels).glob("*/kernel-*"))
+
+
+def test_they_keep_kernels_where_they_are_told_to(tmp_path: Path) -> None:
+    with Helpers(1, compile_cache=str(tmp_path)) as started:
+        started.simulate(SHORT[:1])
+    assert list(tmp_path.glob("*/kernel-*"))
 
 
 def test_a_fault_of_the_engine_is_told_with_its_traceback_and_the_helpers_live_on(two: Helpers) -> None:
@@ -162,14 +162,14 @@ def test_one_that_ended_while_it_had_nothing_to_do_is_replaced_unnoticed(two: He
 
 
 @pytest.mark.parametrize("busy", [True, False])
-def test_they_end_with_the_process_that_started_them(busy: bool, kernels: str) -> None:
+def test_they_end_with_the_process_that_started_them(busy: bool) -> None:
     code = (
         "import sys; from simulator.helpers import Helpers; from tests.unit.simulator.test_helpers import LONG, SHORT\n"
         "started = Helpers(2, compile_cache=sys.argv[1]); started.simulate(SHORT); print(*started.pids, flush=True)\n"
         f"started.simulate(LONG) if {busy} else sys.stdin.read()"
     )
     with subprocess.Popen(
-        [sys.executable, "-c", code, kernels], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", code, str(KERNELS)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as parent:
         assert parent.stdout is not None
         below = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
@@ -182,8 +182,8 @@ def test_they_end_with_the_process_that_started_them(busy: bool, kernels: str) -
     assert left == []
 
 
-def test_closing_ends_them_whatever_they_do(kernels: str) -> None:
-    started = Helpers(2, compile_cache=kernels)
+def test_closing_ends_them_whatever_they_do() -> None:
+    started = Helpers(2, compile_cache=str(KERNELS))
     started.simulate(SHORT)
     below = [psutil.Process(pid) for pid in started.pids]
     lost = in_the_background(lambda: started.simulate(LONG))
@@ -225,11 +225,11 @@ def test_one_that_cannot_even_be_made_is_as_good_as_lost(monkeypatch: pytest.Mon
         started.simulate(SHORT)
 
 
-def test_one_that_is_stuck_while_it_is_sent_much_is_given_up(kernels: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_is_stuck_while_it_is_sent_much_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(helpers, "STUCK_S", 1)
     large = account(0)
     large.trades[0].instrument = "x" * 1_000_000
-    with Helpers(2, compile_cache=kernels) as started:
+    with Helpers(2, compile_cache=str(KERNELS)) as started:
         started.simulate(SHORT)
         os.kill(started.pids[0], signal.SIGSTOP)
         with pytest.raises(HelperLost):

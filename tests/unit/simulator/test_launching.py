@@ -12,7 +12,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator import engine, launching, xla
+from simulator import engine, launching
 from simulator.device import Device, Running, Stretch
 from simulator.errors import AmountsTooLarge
 from simulator.launching import Flight, Launcher
@@ -61,8 +61,8 @@ def test_a_process_with_one_core_has_paths_end_before_it_goes_on() -> None:
     assert printed.stdout == "True\n"
 
 
-def test_a_gpu_is_told_by_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+def test_a_gpu_is_told_by_one_thread(pretend_a_gpu: Callable[[], None]) -> None:
+    pretend_a_gpu()
     with Launcher(8) as launcher:
         assert launcher.threads == 1
 

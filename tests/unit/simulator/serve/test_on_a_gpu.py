@@ -6,10 +6,11 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 
-from simulator import engine, sections, xla
+from simulator import engine, sections
 from simulator.device import BLOCKS_ON_A_GPU, OF_A_SMALL_PLAN
 from simulator.found import Found
 from simulator.launching import Launcher
@@ -31,8 +32,8 @@ Worker(Settings(worker_gpus=1))
 
 
 @pytest.fixture
-def on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xla, "backend", lambda: "gpu")
+def on_a_gpu(pretend_a_gpu: Callable[[], None]) -> None:
+    pretend_a_gpu()
 
 
 def test_a_worker_with_a_gpu_that_jax_does_not_find_says_what_to_do() -> None:

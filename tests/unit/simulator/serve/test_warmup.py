@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import codec, compile_cache, compiled, engine
+from simulator import codec, compiled, engine
 from simulator.serve import warmup
 from simulator.serve.settings import Settings
 from simulator.serve.usual import other_inputs, usual_input
@@ -16,10 +16,7 @@ KERNELS = 2
 
 
 @pytest.mark.slow
-def test_what_is_common_is_compiled_once_on_a_machine(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, traces: list[object]
-) -> None:
-    monkeypatch.setattr(compile_cache, "_kept", [])
+def test_what_is_common_is_compiled_once_on_a_machine(tmp_path: Path, traces: list[object]) -> None:
     settings = Settings(compile_cache=str(tmp_path))
     shapes = 1 + len(list(other_inputs(warmup.PATHS)))
 
