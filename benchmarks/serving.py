@@ -60,6 +60,18 @@ class Served:
         assert sorted(each.index for each in answers) == list(range(len(messages)))
         return sum(each.result.path_steps for each in answers)
 
+    @contextmanager
+    def under_way(self, message: engine_pb2.SimulateInput) -> Iterator[None]:
+        """While a call is: from its first paths to its cancellation."""
+        request = engine_pb2.SimulateRequest(input=message)
+        call = self.stub.Simulate(request, metadata=self._metadata, timeout=CALL_WITHIN_S)
+        try:
+            next(response for response in call if response.progress.paths_done)
+            yield
+            assert call.is_active(), "the call ended before all was measured"
+        finally:
+            call.cancel()
+
     def worked_s(self) -> float:
         """Core-seconds that its workers have taken so far."""
         name = f"ServeReplica:{self.application}:Worker"
@@ -76,18 +88,23 @@ def _named(process: psutil.Process, name: str) -> bool:
 
 
 def rows(threads: int, rounds: int) -> list[Row]:
-    """Two apps on one Ray: `crowd` has a worker of one core for each thread, `lone` a single worker of one core."""
+    """Three apps on one Ray: `crowd` has a worker of one core for each thread, `lone` a single worker of one core, and
+    `wide`, which is there after the others have been measured, one worker of as many cores as there are threads.
+    """
     rounds = min(rounds, MOST_ROUNDS)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mc-bench-")))
         token = secrets.token_hex(32)
-        crowd = stack.enter_context(_served(folder, token, "crowd", "--workers", threads, "--num-cpus", threads + 1))
+        cpus = 2 * threads + 1
+        crowd = stack.enter_context(_served(folder, token, "crowd", "--workers", threads, "--num-cpus", cpus))
         if threads == 1:
             return [*_over_the_engine(crowd, None, threads, rounds), _small(crowd), _many(crowd, threads, rounds)]
         port = crowd.target.rpartition(":")[2]
         joining = ("--address", crowd.ray_address, "--port", port)
         lone = stack.enter_context(_served(folder, token, "lone", "--workers", 1, *joining))
-        return [*_over_the_engine(crowd, lone, threads, rounds), _small(crowd), _many(crowd, threads, rounds)]
+        found = [*_over_the_engine(crowd, lone, threads, rounds), _small(crowd), _many(crowd, threads, rounds)]
+        wide = stack.enter_context(_served(folder, token, "wide", "--worker-cpus", threads, *joining))
+        return [*found, _beside(wide, threads)]
 
 
 def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: int) -> list[Row]:
@@ -145,6 +162,31 @@ def _over_the_engine(crowd: Served, lone: Served | None, threads: int, rounds: i
 
 
 def _small(served: Served) -> Row:
+    return Row(
+        key="serve_small_ms",
+        what=f"Ray Serve, {SMALL_PATHS:,} paths of {SMALL_DAYS} steps, from call to result, median",
+        figure=statistics.median(_small_calls_ms(served)),
+        unit="ms",
+        goal=at_most(60),
+    )
+
+
+def _beside(wide: Served, threads: int) -> Row:
+    """Small calls one after the other, while a large simulation has the worker's cores, over small calls alone."""
+    wide.simulate_many([account(number) for number in range(4 * threads)])  # then its processes are there
+    alone = statistics.median(_small_calls_ms(wide))
+    with wide.under_way(as_input(typical(100 * LARGE_PATHS))):
+        beside = statistics.median(_small_calls_ms(wide))
+    return Row(
+        key="serve_small_beside",
+        what=f"Ray Serve, {SMALL_PATHS:,} paths of {SMALL_DAYS} steps beside a large one, over alone; {beside:.0f} ms",
+        figure=beside / alone,
+        unit="x time",
+        goal=at_most(3),
+    )
+
+
+def _small_calls_ms(served: Served) -> list[float]:
     """Each call is another account, so that nothing of it is known. Levels are as near as 60 steps may reach, or the
     breaches would be so few that they are estimated by themselves.
     """
@@ -159,13 +201,7 @@ def _small(served: Served) -> Row:
         found = served.simulate(message)
         milliseconds.append((time.perf_counter() - begin) * 1_000)
         assert found.paths == SMALL_PATHS
-    return Row(
-        key="serve_small_ms",
-        what=f"Ray Serve, {SMALL_PATHS:,} paths of {SMALL_DAYS} steps, from call to result, median",
-        figure=statistics.median(milliseconds[1:]),
-        unit="ms",
-        goal=at_most(60),
-    )
+    return milliseconds[1:]
 
 
 def _many(served: Served, threads: int, rounds: int) -> Row:

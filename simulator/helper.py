@@ -38,7 +38,7 @@ def main() -> None:
 def reply(group: Group, stop: Callable[[], bool]) -> Reply:
     """What becomes of the accounts of a group, or of this attempt."""
     try:
-        answered = many.answered(group.inputs, first=group.first, threads=0, stop=stop)
+        answered = many.answered(group.inputs, first=group.first, with_fan=group.with_fan, threads=0, stop=stop)
     except Exception:  # noqa: BLE001 — whatever it is, it is told to who asked
         return Reply(first=group.first, answered=NOTHING, failure=traceback.format_exc())
     return Reply(first=group.first, answered=answered)

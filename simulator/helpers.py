@@ -13,9 +13,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -48,16 +49,23 @@ class HelperLost(Exception):
     """A helper ended, could not start, or did not stop: what it had is to be simulated again."""
 
 
+class _Stopped(Exception):
+    """Somebody said so while a helper was waited for."""
+
+
 class HelperFailed(Exception):
     """A fault of the engine, with its traceback in the helper. It would come again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Accounts to simulate, each a serialised SimulateInput. first: the place of the first one in the call."""
+    """Accounts to simulate, each a serialised SimulateInput. first: the place of the first one in the call.
+    with_fan: with the equity fan of each.
+    """
 
     first: int
     inputs: tuple[bytes, ...]
+    with_fan: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +83,16 @@ READY: Final = Reply(first=-1, answered=NOTHING)
 
 
 class Helpers:
-    """So many processes, started when there is first something for them to do. One call at a time."""
+    """So many processes, each started when there is first something for it to do. Calls share them, group by group."""
 
     def __init__(self, count: int, *, compile_cache: str = "") -> None:
         """`compile_cache`: the folder where compiled kernels are kept, or "" for none."""
         self._count = count
         self._cache = compile_cache
         self._helpers: list[_Helper] = []
-        self._lock = threading.Lock()
+        self._free: list[_Helper] = []
+        self._turns = deque[object]()
+        self._changed = threading.Condition()
         self._closed = False
 
     def __enter__(self) -> Helpers:
@@ -100,18 +110,34 @@ class Helpers:
         """Whether they would be faster with so many accounts than one process: each has something to do."""
         return self._count > 1 and accounts >= self._count
 
+    def start(self) -> None:
+        """Has all of them ready, so that no call need wait for that. Raises: HelperLost."""
+        with ExitStack() as all_of_them:
+            for helper in [all_of_them.enter_context(self._borrowed()) for _ in range(self._count)]:
+                helper.get_ready()
+
     def simulate(
-        self, inputs: Sequence[bytes], *, first: int = 0, stop: Callable[[], bool] = lambda: False
+        self,
+        inputs: Sequence[bytes],
+        *,
+        first: int = 0,
+        with_fan: bool = False,
+        stop: Callable[[], bool] = lambda: False,
     ) -> Answered:
         """What becomes of these accounts, in their order; of as many as are done when `stop` says so.
 
+        A single one is simulated by whichever helper is free, while others do other calls'. Waits for one if none is.
+
         Raises: HelperLost; HelperFailed.
         """
-        helpers = self._started()
-        groups = _Groups(inputs, first, len(helpers))
-        with ThreadPoolExecutor(len(helpers), thread_name_prefix="helpers") as pool:
-            tasks = [pool.submit(_keep_busy, helper, groups, stop) for helper in helpers]
-        replies = sorted((reply for task in tasks for reply in task.result()), key=lambda reply: reply.first)
+        groups = _Groups(inputs, first, self._count, with_fan=with_fan)
+        at_once = min(self._count, len(inputs))
+        if at_once <= 1:
+            replies = self._keep_busy(groups, stop)
+        else:
+            with ThreadPoolExecutor(at_once, thread_name_prefix="helpers") as pool:
+                tasks = [pool.submit(self._keep_busy, groups, stop) for _ in range(at_once)]
+            replies = sorted((reply for task in tasks for reply in task.result()), key=lambda reply: reply.first)
         return Answered(
             responses=tuple(joined(response for reply in replies for response in reply.answered.responses)),
             accounts=sum(reply.answered.accounts for reply in replies),
@@ -120,32 +146,87 @@ class Helpers:
 
     def close(self) -> None:
         """Ends them, whatever they do, for good."""
-        with self._lock:
+        with self._changed:
             self._closed = True
-        for helper in self._helpers:
+            self._changed.notify_all()
+        for helper in list(self._helpers):
             helper.end()
 
-    def _started(self) -> list[_Helper]:
-        """Those that live, and others in place of the lost; at first all are lost, so to say. Raises: HelperLost."""
-        with self._lock:
-            if self._closed:
-                raise HelperLost("The processes that simulate accounts have been closed.")
-            for helper in [each for each in self._helpers if not each.lives]:
-                helper.end()
-                self._helpers.remove(helper)
-            while len(self._helpers) < self._count:
-                try:
-                    self._helpers.append(_Helper(self._cache))
-                except OSError as why:
-                    raise HelperLost(f"A process that simulates accounts cannot be started: {why}.") from why
-            return list(self._helpers)
+    def _keep_busy(self, groups: _Groups, stop: Callable[[], bool]) -> list[Reply]:
+        """What helpers make of the groups that this gets round to. Whatever goes wrong stops the rest of the call too.
+
+        Raises: HelperLost; HelperFailed.
+        """
+
+        def stopped() -> bool:
+            return groups.dropped or stop()
+
+        found = []
+        try:
+            while not stopped() and (group := groups.take()) is not None:
+                with suppress(_Stopped), self._borrowed(stopped) as helper:
+                    found.append(helper.ask(group, stopped))
+        except BaseException:
+            groups.dropped = True
+            raise
+        return found
+
+    @contextmanager
+    def _borrowed(self, stop: Callable[[], bool] = lambda: False) -> Iterator[_Helper]:
+        """One that nobody else has meanwhile. Raises: HelperLost; _Stopped."""
+        helper = self._free_or_another(stop)
+        try:
+            yield helper
+        finally:
+            with self._changed:
+                if helper.lives:
+                    self._free.append(helper)
+                else:
+                    self._helpers.remove(helper)
+                self._changed.notify_all()
+
+    def _free_or_another(self, stop: Callable[[], bool]) -> _Helper:
+        """Those who wait have their turns in the order they came in: who has just given one back, behind the others."""
+        turn = object()
+        with self._changed:
+            self._turns.append(turn)
+            try:
+                while not stop():
+                    if self._closed:
+                        raise HelperLost("The processes that simulate accounts have been closed.")
+                    if self._turns[0] is turn and (helper := self._available()) is not None:
+                        return helper
+                    self._changed.wait(LOOKS_S)
+            finally:
+                self._turns.remove(turn)
+                self._changed.notify_all()
+        raise _Stopped
+
+    def _available(self) -> _Helper | None:
+        """That which became free last, or one more, as long as there are too few."""
+        while self._free:
+            helper = self._free.pop()
+            if helper.lives:
+                return helper
+            helper.end()
+            self._helpers.remove(helper)
+        return self._another() if len(self._helpers) < self._count else None
+
+    def _another(self) -> _Helper:
+        try:
+            helper = _Helper(self._cache)
+        except OSError as why:
+            raise HelperLost(f"A process that simulates accounts cannot be started: {why}.") from why
+        self._helpers.append(helper)
+        return helper
 
 
 class _Groups:
     """The accounts of a call, handed out in groups, smaller towards the end, so that the helpers finish together."""
 
-    def __init__(self, inputs: Sequence[bytes], first: int, helpers: int) -> None:
+    def __init__(self, inputs: Sequence[bytes], first: int, helpers: int, *, with_fan: bool = False) -> None:
         self._inputs = inputs
+        self._with_fan = with_fan
         self._first = first
         self._helpers = helpers
         self._taken = 0
@@ -158,26 +239,8 @@ class _Groups:
             if not left:
                 return None
             self._taken += max(1, min(MOST_ACCOUNTS, left // (2 * self._helpers)))
-            return Group(first=self._first + begin, inputs=tuple(self._inputs[begin : self._taken]))
-
-
-def _keep_busy(helper: _Helper, groups: _Groups, stop: Callable[[], bool]) -> list[Reply]:
-    """What a helper makes of the groups that it gets round to. Whatever goes wrong stops the others too.
-
-    Raises: HelperLost; HelperFailed.
-    """
-
-    def stopped() -> bool:
-        return groups.dropped or stop()
-
-    found = []
-    try:
-        while not stopped() and (group := groups.take()) is not None:
-            found.append(helper.ask(group, stopped))
-    except BaseException:
-        groups.dropped = True
-        raise
-    return found
+            inputs = tuple(self._inputs[begin : self._taken])
+            return Group(first=self._first + begin, inputs=inputs, with_fan=self._with_fan)
 
 
 class _Helper:
@@ -208,14 +271,28 @@ class _Helper:
     def lives(self) -> bool:
         return self._process.poll() is None
 
+    def get_ready(self) -> None:
+        """Returns once it has started. Raises: HelperLost."""
+        with self._lost_if_left():
+            self._is_ready(lambda: False)
+
     def ask(self, group: Group, stop: Callable[[], bool]) -> Reply:
-        """What becomes of a group. It is ended by whatever leaves it in the middle of one.
+        """What becomes of a group.
 
         Raises: HelperLost; HelperFailed.
         """
+        with self._lost_if_left():
+            reply = self._replied(group, stop)
+        if reply.failure:
+            raise HelperFailed(reply.failure)
+        return reply
+
+    @contextmanager
+    def _lost_if_left(self) -> Iterator[None]:
+        """It is ended by whatever leaves it in the middle of something. Raises: HelperLost."""
         with self._in_use:
             try:
-                reply = self._replied(group, stop)
+                yield
             except (EOFError, OSError) as gone:
                 with suppress(subprocess.TimeoutExpired):
                     self._process.wait(0 if isinstance(gone, TimeoutError) else ENDS_WITHIN_S)
@@ -224,9 +301,6 @@ class _Helper:
             except BaseException:
                 self.end()
                 raise
-        if reply.failure:
-            raise HelperFailed(reply.failure)
-        return reply
 
     def end(self) -> None:
         """Whatever it does. Who is asking it finds that it has gone, and then lets go of the socket."""

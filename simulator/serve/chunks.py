@@ -51,12 +51,12 @@ class ChunkRefused:
 class BatchTask:
     """Simulate these accounts, each a serialised SimulateInput. first: the place of the first one in the call.
 
-    with_fan: with the equity fan of each. trace: the parent span.
+    small: it is one, with its equity fan, and no more than a core should have. trace: the parent span.
     """
 
     first: int
     inputs: tuple[bytes, ...]
-    with_fan: bool = False
+    small: bool = False
     trace: dict[str, str] = field(default_factory=dict)
 
 

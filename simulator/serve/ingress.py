@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -32,7 +33,7 @@ from simulator.serve.chunks import SMALL_PLAN, BatchDone, BatchTask, ChunkDone, 
 from simulator.serve.dispatch import Dispatcher, Pace, RunChunk, WorkerLost
 from simulator.serve.gate import Gate
 from simulator.serve.messages import Messages
-from simulator.serve.settings import Settings
+from simulator.serve.settings import A_THREAD, Settings
 from simulator.serve.small import is_small
 from simulator.serve.worker import Worker
 
@@ -48,6 +49,23 @@ Responses = AsyncGenerator[engine_pb2.SimulateResponse, None]
 ManyResponses = AsyncGenerator[engine_pb2.SimulateManyResponse, None]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """Of all calls, with all workers. What is sent to workers that have enough is refused by them and sent again, which
+    takes both longer than many a batch.
+
+    large: of chunks and batches, which have a worker's thread; small: of small simulations.
+    """
+
+    large: asyncio.Semaphore
+    small: asyncio.Semaphore
+
+    @staticmethod
+    def of(settings: Settings, workers: int) -> Turns:
+        """With so many workers."""
+        return Turns(large=asyncio.Semaphore(A_THREAD * workers), small=asyncio.Semaphore(settings.places * workers))
+
+
 class Ingress:
     """Implements montecarlo.engine.v1.EngineService."""
 
@@ -56,7 +74,7 @@ class Ingress:
         self._workers = workers
         self._settings = settings
         self._max_workers = settings.max_workers
-        self._turns = asyncio.Semaphore(self._in_flight)
+        self._turns = Turns.of(settings, self._max_workers)
         self._telemetry = telemetry.start("ingress")
         self._gate = Gate(settings, self._telemetry)
 
@@ -64,7 +82,7 @@ class Ingress:
         """How many workers there may be: may change while simulations run. Who waits for a turn has it as before."""
         if user_config["max_workers"] != self._max_workers:
             self._max_workers = user_config["max_workers"]
-            self._turns = asyncio.Semaphore(self._in_flight)
+            self._turns = Turns.of(self._settings, self._max_workers)
 
     async def Simulate(  # noqa: N802 — the name of the RPC
         self, request: engine_pb2.SimulateRequest, grpc_context: refusal.Call
@@ -117,7 +135,7 @@ class Ingress:
 
     async def _simulated_whole(self, request: engine_pb2.SimulateRequest, span: Span) -> Responses:
         """By one worker, from the input to the result; nothing but progress is heard of it meanwhile."""
-        run = self._batch_runner([request.input], span, with_fan=True)
+        run = self._batch_runner([request.input], span, small=True)
         dispatcher = BatchDispatcher(deque([Batch(first=0, count=1)]), run, self._pace)
         waiting = engine_pb2.SimulateProgress(paths_total=request.input.settings.paths or DEFAULT_PATHS)
         async with aclosing(dispatcher.work()) as steps:
@@ -147,14 +165,9 @@ class Ingress:
                 for response in done.responses if done else ():
                     yield engine_pb2.SimulateManyResponse.FromString(response)
 
-    @property
-    def _in_flight(self) -> int:
-        """Calls with the workers: of each one that runs, and one that waits."""
-        return 2 * self._max_workers
-
     def _pace(self) -> Pace:
         return Pace(
-            in_flight=self._in_flight,
+            in_flight=A_THREAD * self._max_workers,
             chunk_s=self._settings.chunk_s,
             attempts=self._settings.chunk_attempts,
             tick_s=self._settings.progress_s / 2,
@@ -166,16 +179,17 @@ class Ingress:
         trace = telemetry.carrier_of(span)
 
         async def run(chunk: Chunk, budget_s: float) -> ChunkDone:
-            task = ChunkTask(
-                simulation=simulation,
-                plan=shipped,
-                section=chunk.section,
-                first=chunk.first,
-                count=chunk.count,
-                budget_s=min(budget_s, budget.left_s) if chunk.section is Section.PATHS else budget_s,
-                trace=trace,
-            )
-            answer: ChunkDone | ChunkRefused = await unless_lost(self._workers.run_chunk.remote(task))
+            async with self._turns.large:
+                task = ChunkTask(
+                    simulation=simulation,
+                    plan=shipped,
+                    section=chunk.section,
+                    first=chunk.first,
+                    count=chunk.count,
+                    budget_s=min(budget_s, budget.left_s) if chunk.section is Section.PATHS else budget_s,
+                    trace=trace,
+                )
+                answer: ChunkDone | ChunkRefused = await unless_lost(self._workers.run_chunk.remote(task))
             if isinstance(answer, ChunkRefused):
                 raise InvalidInput(answer.violations)
             return answer
@@ -183,11 +197,8 @@ class Ingress:
         return run
 
     def _batch_runner(
-        self, accounts: Sequence[engine_pb2.SimulateInput], span: Span, *, with_fan: bool = False
+        self, accounts: Sequence[engine_pb2.SimulateInput], span: Span, *, small: bool = False
     ) -> RunBatch:
-        """Batches of all calls take turns: what is sent to workers that have enough is refused by them and sent again,
-        which takes both longer than many a batch.
-        """
         trace = telemetry.carrier_of(span)
 
         async def run(batch: Batch) -> BatchDone:
@@ -195,10 +206,10 @@ class Ingress:
             task = BatchTask(
                 first=batch.first,
                 inputs=tuple(each.SerializeToString() for each in inputs),
-                with_fan=with_fan,
+                small=small,
                 trace=trace,
             )
-            async with self._turns:
+            async with self._turns.small if small else self._turns.large:
                 answer: BatchDone = await unless_lost(self._workers.run_batch.remote(task))
             return answer
 

@@ -6,9 +6,7 @@ from typing import Any, Final
 
 from simulator.serve.settings import Settings
 
-HELD_BY_A_WORKER: Final = 2
-"""Chunks: one that runs and one that waits. Above `target_ongoing_requests`, or it would never scale up."""
-
+LEAST_BUSY: Final = "simulator.serve.routing.LeastBusy"
 UPSCALE_DELAY_S: Final = 5
 DOWNSCALE_DELAY_S: Final = 300
 _LIFE: Final = {
@@ -21,7 +19,8 @@ _LIFE: Final = {
 def of_the_worker(settings: Settings) -> dict[str, Any]:
     """Options of the worker deployment."""
     options: dict[str, Any] = {
-        "max_ongoing_requests": HELD_BY_A_WORKER,
+        "max_ongoing_requests": settings.places,  # above `target_ongoing_requests`, or it would never scale up
+        "request_router_config": {"request_router_class": LEAST_BUSY},
         "ray_actor_options": {"num_cpus": settings.worker_cpus, "num_gpus": settings.worker_gpus},
         **_LIFE,
     }

@@ -23,6 +23,10 @@ _LIMITS: Final[Mapping[str, tuple[float, float]]] = {
 }
 
 
+A_THREAD: Final = 2
+"""Calls for the thread of a worker: one that runs and one that waits, so that it never idles."""
+
+
 class InvalidSettings(ValueError):
     """The app cannot be built from these settings; the message names all that is wrong."""
 
@@ -32,8 +36,9 @@ class Settings:
     """Sizes and paces.
 
     min_workers, max_workers: replicas of the worker deployment; equal means no autoscaling. worker_cpus: cores a worker
-    reserves, and threads it computes with. worker_gpus: GPUs a worker reserves. target_ongoing_requests: chunks a
-    worker should have, running and waiting, before another is started; a worker holds two at the most.
+    reserves, and threads it computes with. worker_gpus: GPUs a worker reserves. target_ongoing_requests: chunks, and
+    small simulations, that a worker should have, running and waiting, before another is started; a large simulation
+    gives it two.
     max_simulations: what one ingress replica runs at a time before it refuses; retry_delay_s: what it then advises.
     chunk_s: the longest a chunk of blocks keeps a worker. chunk_attempts: workers that may die over one chunk.
     progress_s, checkpoint_s: the longest between two messages of a kind. compile_cache: a folder, or "" for none.
@@ -60,6 +65,11 @@ class Settings:
         where a GPU runs the paths.
         """
         return 1 if self.worker_gpus else self.worker_cpus
+
+    @property
+    def places(self) -> int:
+        """Calls that a worker holds: those for its thread, and one for each of its helpers."""
+        return A_THREAD + (self.helpers if self.helpers > 1 else 0)
 
     def __post_init__(self) -> None:
         """Raises: InvalidSettings."""

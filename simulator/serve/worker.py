@@ -1,23 +1,30 @@
-"""The worker deployment: one chunk at a time, on its own share of the cores, which ends soon after its call does."""
+"""The worker deployment: one chunk or batch at a time, on all of its cores, and small simulations beside, each on one.
+
+What it does for a call ends soon after the call does.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import pickle
+import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import Any, Final
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from simulator import many, sections, xla
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
-from simulator.helpers import Helpers
+from simulator.helpers import HelperLost, Helpers
 from simulator.launching import Launcher
 from simulator.sections import Section
 from simulator.serve import telemetry, warmup
@@ -28,6 +35,11 @@ PIECE_S: Final = 0.5
 """How long the engine runs before the worker looks at the clock again."""
 
 KEPT_PLANS: Final = 8
+
+Task = TypeVar("Task")
+Done = TypeVar("Done")
+
+_log: Final = logging.getLogger("ray.serve")
 
 
 class NoGpu(Exception):
@@ -41,48 +53,74 @@ class NoGpu(Exception):
 
 
 class Worker:
-    """A replica. Its compute thread runs one chunk; a second may wait, so that the thread never idles."""
+    """A replica. Its compute thread runs one chunk; a second may wait, so that the thread never idles. A small
+    simulation has that thread, and so all cores, if the worker has nothing else to do; else it has a helper.
+    """
 
     def __init__(self, settings: Settings) -> None:
         """Compiles the usual shapes, so that the first chunk need not, and begins with others."""
         confine(settings)
         if settings.worker_gpus and xla.backend() == xla.CPU:
             raise NoGpu
+        if settings.helpers > 1 and not settings.compile_cache:  # or each would compile all for itself
+            self._folder = tempfile.TemporaryDirectory(prefix="mcsim-")
+            settings = replace(settings, compile_cache=self._folder.name)
         self._threads = settings.worker_cpus
         self._helpers = Helpers(settings.helpers, compile_cache=settings.compile_cache)
+        self._has_helpers = False
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._paced = (("", Section.PATHS), 1)
         self._lane = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
+        self._beside = ThreadPoolExecutor(max_workers=settings.helpers, thread_name_prefix="small")
+        self._running = set[Future[Any]]()
         self._telemetry = telemetry.start("worker")
         warmup.compile_usual_shapes(settings)
-        threading.Thread(target=warmup.compile_other_shapes, args=(settings,), name="warmup", daemon=True).start()
+        threading.Thread(target=self._prepare, args=(settings,), name="warmup", daemon=True).start()
 
     async def run_chunk(self, task: ChunkTask) -> ChunkDone | ChunkRefused:
         """Runs a chunk. Cancelling the call ends it once the paths end that run at the moment."""
-        plan = await self._plan(task)
-        stop = threading.Event()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._lane, self._run, plan, task, stop)
-        finally:
-            stop.set()
+        return await self._in(self._lane, partial(self._run, await self._plan(task)), task)
 
     async def run_batch(self, task: BatchTask) -> BatchDone:
         """Simulates a few accounts. Cancelling the call ends it within a chunk of the engine.
 
         Raises: HelperLost; HelperFailed.
         """
-        stop = threading.Event()
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._lane, self._run_batch, task, stop)
-        finally:
-            stop.set()
+        beside = task.small and self._has_helpers and bool(self._running)
+        by_helpers = beside or self._helpers.are_for(len(task.inputs))
+        return await self._in(
+            self._beside if beside else self._lane, partial(self._run_batch, by_helpers=by_helpers), task
+        )
 
     def __del__(self) -> None:
         """Ray Serve's call on a replica that is about to end."""
         if hasattr(self, "_helpers"):
             self._helpers.close()
+        if hasattr(self, "_folder"):
+            self._folder.cleanup()
         if hasattr(self, "_telemetry"):
             self._telemetry.close()
+
+    def _prepare(self, settings: Settings) -> None:
+        """What may be done while it already serves."""
+        if settings.helpers > 1:
+            try:
+                self._helpers.start()
+                self._has_helpers = True
+            except HelperLost:
+                _log.exception("no_helpers: small simulations take turns, and many accounts may fail")
+        warmup.compile_other_shapes(settings)
+
+    async def _in(self, pool: ThreadPoolExecutor, run: Callable[[Task, threading.Event], Done], task: Task) -> Done:
+        """What comes of a task, which is told to stop when its call ends. It counts as running until it has ended."""
+        stop = threading.Event()
+        running = pool.submit(run, task, stop)
+        self._running.add(running)
+        running.add_done_callback(self._running.discard)
+        try:
+            return await asyncio.wrap_future(running)
+        finally:
+            stop.set()
 
     async def _plan(self, task: ChunkTask) -> Plan:
         plan = self._plans.get(task.simulation)
@@ -125,15 +163,11 @@ class Worker:
                     self._paced = at, piece
         return done, total, elapsed
 
-    def _run_batch(self, task: BatchTask, stop: threading.Event) -> BatchDone:
+    def _run_batch(self, task: BatchTask, stop: threading.Event, *, by_helpers: bool) -> BatchDone:
         started = time.monotonic()
         with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
-            if self._helpers.are_for(len(task.inputs)) and not task.with_fan:
-                answered = self._helpers.simulate(task.inputs, first=task.first, stop=stop.is_set)
-            else:
-                answered = many.answered(
-                    task.inputs, first=task.first, with_fan=task.with_fan, threads=self._threads, stop=stop.is_set
-                )
+            simulate = self._helpers.simulate if by_helpers else partial(many.answered, threads=self._threads)
+            answered = simulate(task.inputs, first=task.first, with_fan=task.small, stop=stop.is_set)
             span.set_attribute("path_steps", answered.path_steps)
             self._telemetry.path_steps.add(answered.path_steps)
             self._telemetry.chunks.add(1)

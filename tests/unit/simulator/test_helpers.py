@@ -22,7 +22,7 @@ from simulator import compiled, helper, helpers, many, native
 from simulator.helpers import Group, HelperFailed, HelperLost, Helpers
 from simulator.many import Answered
 from simulator.serve.usual import usual_input
-from tests.busy import wait_until_busy
+from tests.busy import busy_one_of, wait_until_busy
 from tests.kernels import KERNELS
 
 pytestmark = pytest.mark.compiling
@@ -80,6 +80,76 @@ def test_each_account_gets_the_bits_of_one_process_or_its_own_errors(two: Helper
 
 def test_one_group_of_one_account_is_enough(two: Helpers) -> None:
     assert sorted(answers(two.simulate(SHORT[:1]))) == [0]
+
+
+def test_a_fan_is_made_where_it_is_asked_for(two: Helpers) -> None:
+    found = two.simulate(SHORT, with_fan=True)
+
+    assert all(each.result.HasField("equity_fan") for each in answers(found).values())
+    assert answers(found) == answers(many.answered(SHORT, first=0, with_fan=True))
+
+
+def test_calls_share_them_and_one_that_is_lost_fails_its_own_call_alone(two: Helpers) -> None:
+    two.start()
+    first = in_the_background(lambda: two.simulate(LONG[:1]))
+    taken = busy_one_of(two.pids)
+    second = in_the_background(lambda: two.simulate(LONG[1:2]))
+    [other] = {*two.pids} - {taken}
+    wait_until_busy(other)
+
+    os.kill(taken, signal.SIGKILL)
+    with pytest.raises(HelperLost, match="ended with -9"):
+        first()
+    assert sorted(answers(two.simulate(SHORT[:1]))) == [0]  # by one in its place
+    assert psutil.Process(other).is_running()
+    os.kill(other, signal.SIGKILL)
+    with pytest.raises(HelperLost, match="ended with -9"):
+        second()
+
+
+def test_a_call_that_waits_has_its_turn_before_who_had_one_has_another(two: Helpers) -> None:
+    had = list[str]()
+
+    def wait_for_one() -> None:
+        with two._borrowed():
+            had.append("who waited")
+
+    with two._borrowed(), two._borrowed():
+        waits = in_the_background(wait_for_one)
+        while not two._turns:
+            time.sleep(0.001)  # nobody is told that somebody waits
+    with two._borrowed(), two._borrowed():
+        had.append("who had both")
+    waits()
+
+    assert had == ["who waited", "who had both"]
+
+
+def test_a_call_may_be_stopped_while_it_waits_for_one(two: Helpers) -> None:
+    two.start()
+    stop = threading.Event()
+    waits = in_the_background(lambda: two.simulate(LONG, stop=stop.is_set))
+    for pid in two.pids:
+        wait_until_busy(pid)
+    looks = iter([False, False, False])
+
+    assert answers(two.simulate(SHORT[:1], stop=lambda: next(looks, True))) == {}
+    stop.set()
+    waits()
+
+
+def test_all_are_ready_once_they_have_been_started() -> None:
+    with Helpers(2, compile_cache=str(KERNELS)) as started:
+        assert started.pids == []
+        started.start()
+        assert len(started.pids) == 2
+        assert all(each._ready for each in started._helpers)
+
+
+def test_those_that_cannot_be_started_are_lost_aloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with Helpers(2) as started, pytest.raises(HelperLost, match="ended with 1"):
+        started.start()
 
 
 def test_each_has_one_core_and_our_modules(two: Helpers) -> None:
