@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
+from hypothesis import given, strategies
 from opentelemetry import trace
 
 from mcsvc.adapters import core_service
@@ -95,6 +97,12 @@ def test_an_account_that_breaks_the_contract_is_refused_by_name(change: dict[str
         ({"closed_at": "yesterday"}, r"trades\[1\]\.closed_at"),
         ({"closed_at": "2018-07-03T17:00:00"}, r"trades\[1\]\.closed_at"),
         ({"closed_at": None}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "2018-02-30T17:00:00Z"}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "2018-07-03T17:00:60Z"}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "2018-07-03T17:00:00+24:00"}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "2018-07-03T17:00:00.1234567890Z"}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "0001-01-01T00:00:00+00:01"}, r"trades\[1\]\.closed_at"),
+        ({"closed_at": "9999-12-31T23:59:59-00:01"}, r"trades\[1\]\.closed_at"),
         ({"opened_at": 1530637200}, r"trades\[1\]\.opened_at"),
     ],
 )
@@ -126,6 +134,23 @@ def test_all_pages_of_trades_come_by_close_time_with_every_field() -> None:
     assert (trades[1].instrument, trades[1].quantity, trades[1].currency) == ("SPX5", "2", "USD")
     assert trades[0].currency == ""
     assert not trades[0].HasField("opened_at")
+
+
+@given(
+    at=strategies.datetimes(timezones=strategies.timezones(), allow_imaginary=False).filter(
+        lambda at: at.utcoffset() % timedelta(minutes=1) == timedelta(0) and 1 < at.year < 9999  # type: ignore[operator]
+    ),
+    fraction=strategies.one_of(strategies.just(""), strategies.from_regex(r"\.[0-9]{1,9}", fullmatch=True)),
+)
+def test_times_are_those_that_protobuf_reads(at: datetime, fraction: str) -> None:
+    text = at.replace(microsecond=0).isoformat()
+    text = f"{text[:19]}{fraction}{text[19:]}"
+    wanted = Timestamp()
+    wanted.FromJsonString(text)
+
+    [trade] = answering({"trades": [TRADE | {"closed_at": text, "opened_at": text}]}).trades(FUNDED)
+
+    assert trade.closed_at == trade.opened_at == wanted
 
 
 def test_a_list_whose_pages_go_round_in_a_circle_is_refused() -> None:
