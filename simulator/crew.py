@@ -2,7 +2,8 @@
 
 The caller's thread makes plans, keeps the books and finishes results, as Python does but one thing at a time anyway.
 The paths of a small account fly: they are launched together, and looked at once those of the next accounts are on their
-way too. The units of any other are handed out in chunks to a pool; no more of them are begun than keep it busy.
+way too; with one core, a few accounts are planned, then the paths of all run, then all are looked at. The units of any
+other are handed out in chunks to a pool; no more of them are begun than keep it busy.
 """
 
 from __future__ import annotations
@@ -30,6 +31,11 @@ CHUNKS_AT_ONCE: Final = 2
 
 CHUNK_S: Final = 0.1
 """How long a chunk should take: long against the cost of a merge, short against a person's patience."""
+
+TOGETHER: Final = 8
+"""Small accounts that one core plans, runs and looks at together: what it has just done it does faster once more, and
+between two it would forget it over the paths of the first.
+"""
 
 LOOKS_S: Final = 0.05
 """The longest the caller's thread waits for a chunk before it looks at the clock and at `stop`."""
@@ -154,6 +160,16 @@ def _found(account: Account, chunk: Chunk, launcher: Launcher) -> tuple[Found, f
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _OnTheGround:
+    """An account of which all paths are to be launched."""
+
+    index: int
+    account: Account
+    chunk: Chunk
+    device: Device
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _InTheAir:
     """All paths of an account on their way."""
 
@@ -174,6 +190,8 @@ class _Crew(Generic[Made]):
         self._launcher = launcher
         self._pool = pool
         self._begun = 0
+        self._together = TOGETHER if launcher.in_turn else 1
+        self._waiting: deque[_OnTheGround] = deque()
         self._flying: deque[_InTheAir] = deque()
         self._shared: dict[int, Account] = {}
         self._running: dict[Future[tuple[Found, float]], tuple[int, Chunk]] = {}
@@ -191,8 +209,10 @@ class _Crew(Generic[Made]):
     def _goes_on(self) -> bool:
         """Does one of the things that there are to do; whether there was any."""
         busy = self._hand_out()
-        if not busy and self._begun < self._what.count and not self._enough_in_the_air():
+        if not busy and self._begins_another():
             self._begin()
+        elif not busy and self._waiting:
+            self._launch()
         elif self._flying:
             self._land()
         elif self._running:
@@ -201,9 +221,15 @@ class _Crew(Generic[Made]):
             return False
         return True
 
-    def _enough_in_the_air(self) -> bool:
-        """Whether it is time to look at the first, as the others keep the device busy meanwhile."""
-        return self._launcher.enough([each.flight for each in self._flying])
+    def _begins_another(self) -> bool:
+        """Whether there is another, and it is not time to launch those that wait, or to look at the first in the air as
+        the others keep the device busy meanwhile.
+        """
+        return (
+            self._begun < self._what.count
+            and len(self._waiting) < self._together
+            and not self._launcher.enough([each.flight for each in self._flying])
+        )
 
     def _hand_out(self) -> bool:
         """Keeps the pool busy, with one chunk more than it runs; whether there were chunks enough for that."""
@@ -230,8 +256,14 @@ class _Crew(Generic[Made]):
         if chunk is None:
             self._shared[index] = account
             return
-        flight = self._launcher.launch(Device(plan), range(chunk.first, chunk.end))
-        self._flying.append(_InTheAir(index=index, account=account, chunk=chunk, flight=flight, launched=begun))
+        self._waiting.append(_OnTheGround(index=index, account=account, chunk=chunk, device=Device(plan)))
+
+    def _launch(self) -> None:
+        one, launched = self._waiting.popleft(), time.monotonic()
+        flight = self._launcher.launch(one.device, range(one.chunk.first, one.chunk.end))
+        self._flying.append(
+            _InTheAir(index=one.index, account=one.account, chunk=one.chunk, flight=flight, launched=launched)
+        )
 
     def _land(self) -> None:
         """The account that has been in the air for longest: done, or with more to do than its paths."""

@@ -67,7 +67,7 @@ class Launcher:
 
     def __init__(self, threads: int, *, stop: Callable[[], bool] = lambda: False) -> None:
         """`threads`: how many stretches of paths run at once; on a GPU one, with all of it. 0: one, in the thread that
-        wants them, which looks at them before it launches others: for a process with one core.
+        wants them, which looks at them before it launches others (`in_turn`): for a process with one core.
 
         `stop`: whether nobody wants any more, asked by these threads. Then who waits for a block that has not been
         launched gets a CancelledError.
@@ -75,6 +75,7 @@ class Launcher:
         self.threads = max(1, threads) if xla.backend() == xla.CPU else 1
         self._ahead = AHEAD * self.threads if threads else 0
         self._pool = ThreadPoolExecutor(max_workers=self.threads) if threads else None
+        self.in_turn = not threads
         self._told = _Told()
         self._closed = threading.Event()
         self._stop = stop

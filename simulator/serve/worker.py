@@ -66,6 +66,7 @@ class Worker:
             self._folder = tempfile.TemporaryDirectory(prefix="mcsim-")
             settings = replace(settings, compile_cache=self._folder.name)
         self._threads = settings.worker_cpus
+        self._one_core = settings.worker_cpus == 1 and not settings.worker_gpus
         self._helpers = Helpers(settings.helpers, compile_cache=settings.compile_cache)
         self._has_helpers = False
         self._plans: OrderedDict[str, Plan] = OrderedDict()
@@ -166,7 +167,9 @@ class Worker:
     def _run_batch(self, task: BatchTask, stop: threading.Event, *, by_helpers: bool) -> BatchDone:
         started = time.monotonic()
         with self._observed("engine.run_batch", task.trace, {"accounts": len(task.inputs)}) as span:
-            simulate = self._helpers.simulate if by_helpers else partial(many.answered, threads=self._threads)
+            # One core has several accounts in turn, as a helper does; the paths of one may find a core that is free.
+            threads = 0 if self._one_core and len(task.inputs) > 1 else self._threads
+            simulate = self._helpers.simulate if by_helpers else partial(many.answered, threads=threads)
             answered = simulate(task.inputs, first=task.first, with_fan=task.small, stop=stop.is_set)
             span.set_attribute("path_steps", answered.path_steps)
             self._telemetry.path_steps.add(answered.path_steps)

@@ -10,10 +10,11 @@ import pytest
 
 from montecarlo.v1 import result_pb2
 from simulator import crew, engine, launching, rare, result, result_uncertainty
-from simulator.device import Stretch
+from simulator.device import Device, Stretch
 from simulator.engine import Plan
-from simulator.errors import AmountsTooLarge
+from simulator.errors import AmountsTooLarge, InvalidInput
 from simulator.found import Found
+from simulator.launching import Flight, Launcher
 from simulator.ledger import Ledger, Outline
 from simulator.scenarios import Paired, plans
 from simulator.sections import Section
@@ -322,3 +323,51 @@ def test_the_outline_counts_all_paths() -> None:
     assert (outline.paths, outline.blocks, outline.histories, outline.enough) == (3 * BLOCK + 6_000, 3, 20, None)
     assert outline.fan_blocks == 3
     assert Outline.of(replace(plan, fan_paths=0)).fan_blocks == 0
+
+
+def events_of(monkeypatch: pytest.MonkeyPatch, *, threads: int, bad: int) -> list[tuple[str, int]]:
+    """What is done about 11 accounts, one of them bad, in order."""
+    plans = [replace(small_blocks(Settings(paths=64, seed=index)), block_paths=64) for index in range(11)]
+    launch, events = Launcher.launch, list[tuple[str, int]]()
+
+    def noted(launcher: Launcher, device: Device, blocks: range) -> Flight:
+        events.append(("launch", device._plan.seed))
+        return launch(launcher, device, blocks)
+
+    def plan(index: int) -> Plan:
+        events.append(("plan", index))
+        if index == bad:
+            raise InvalidInput([])
+        return plans[index]
+
+    monkeypatch.setattr(Launcher, "launch", noted)
+    what = crew.Work(count=11, plan=plan, make=lambda plan, *_: events.append(("make", plan.seed)))
+    done = list(crew.work(what, threads=threads))
+
+    assert sorted(each.index for each in done) == list(range(11))
+    assert [each.index for each in done if isinstance(each.made, InvalidInput)] == [bad]
+    return events
+
+
+def test_one_core_plans_a_few_accounts_then_runs_their_paths_then_looks_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crew, "TOGETHER", 4)
+
+    events = events_of(monkeypatch, threads=0, bad=2)
+
+    first, second, third = [0, 1, 3, 4], [5, 6, 7, 8], [9, 10]
+    planned = [[0, 1, 2, 3, 4], second, third]
+    assert events == [
+        (what, index)
+        for all_planned, good in zip(planned, [first, second, third], strict=True)
+        for what, indices in (("plan", all_planned), ("launch", good), ("make", good))
+        for index in indices
+    ]
+
+
+def test_threads_have_each_account_once_it_is_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    events = events_of(monkeypatch, threads=2, bad=2)
+
+    good = [index for index in range(11) if index != 2]
+    assert [index for what, index in events if what == "launch"] == good
+    for index in good:
+        assert events[events.index(("plan", index)) + 1] == ("launch", index)

@@ -39,7 +39,7 @@ def a_plan(**settings: object) -> Plan:
 
 def a_worker() -> Worker:
     worker: Worker = object.__new__(Worker)  # without what it does to the process that it lives in
-    worker._threads, worker._paced = 1, (("one", Section.PATHS), BLOCKS)
+    worker._threads, worker._one_core, worker._paced = 1, True, (("one", Section.PATHS), BLOCKS)
     return worker
 
 
@@ -93,13 +93,17 @@ class Hands:
         self.began = list[tuple[str, bytes]]()
         self.done = threading.Event()
         self.with_fan = list[bool]()
+        self.threads = list[int]()
         self._changed = threading.Condition()
 
     def of(self, who: str) -> Simulating:
-        def simulate(inputs: Sequence[bytes], *, stop: Callable[[], bool], with_fan: bool, **_: Any) -> Answered:
+        def simulate(
+            inputs: Sequence[bytes], *, stop: Callable[[], bool], with_fan: bool, threads: int = 0, **_: Any
+        ) -> Answered:
             with self._changed:
                 self.began += [(who, each) for each in inputs]
                 self.with_fan.append(with_fan)
+                self.threads.append(threads)
                 self._changed.notify_all()
             while not stop() and not self.done.wait(0.01):
                 pass
@@ -223,3 +227,15 @@ def test_what_is_cancelled_counts_until_it_has_stopped(hands: Hands) -> None:
         assert worker._running == set()
 
     asyncio.run(calls())
+
+
+@pytest.mark.parametrize(("accounts", "threads"), [(1, 1), (5, 0)])
+def test_a_worker_of_one_core_has_the_accounts_of_a_batch_in_turn(hands: Hands, accounts: int, threads: int) -> None:
+    async def calls() -> None:
+        worker = with_helpers(hands, cores=1)
+        worker._helpers.are_for = lambda _: False  # type: ignore[method-assign]
+        hands.done.set()
+        await worker.run_batch(BatchTask(first=0, inputs=(b"1",) * accounts))
+
+    asyncio.run(calls())
+    assert hands.threads == [threads]
