@@ -1,4 +1,4 @@
-"""A process that simulates accounts for the one that started it, on one core: `simulator.helpers` starts it.
+"""A process that simulates accounts for the one that started it, on one core: `simulator.helper_process` starts it.
 
 Its arguments are the number of its end of a socket, and the folder of compiled kernels or "". It says that it is ready,
 then replies to each group that it is sent, until the socket closes. Whatever else comes is a wish to stop.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from simulator import compile_cache, compiled, many, native
-from simulator.helpers import NOTHING, READY, Group, Reply
+from simulator.helper_process import NOTHING, READY, Group, Reply
 
 KERNELS: Final = 32
 """Fewer than a worker holds: there are as many helpers as cores, and a night's accounts have few kinds of rules."""

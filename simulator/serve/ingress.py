@@ -24,7 +24,7 @@ from simulator import codec, engine, many, result
 from simulator.codec_settings import DEFAULT_PATHS
 from simulator.engine import Plan
 from simulator.errors import FieldViolation, InvalidInput
-from simulator.helpers import HelperLost
+from simulator.helper_process import HelperLost
 from simulator.ledger import Chunk, Ledger, Outline
 from simulator.sections import Section
 from simulator.serve import checkpoint, refusal, telemetry

@@ -24,7 +24,8 @@ from simulator import many, sections, xla
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.found import Found
-from simulator.helpers import HelperLost, Helpers
+from simulator.helper_process import HelperLost
+from simulator.helpers import Helpers
 from simulator.launching import Launcher
 from simulator.sections import Section
 from simulator.serve import telemetry, warmup

@@ -18,8 +18,9 @@ import psutil
 import pytest
 
 from montecarlo.engine.v1 import engine_pb2
-from simulator import compiled, helper, helpers, many, native
-from simulator.helpers import Group, HelperFailed, HelperLost, Helpers
+from simulator import compiled, helper, helper_process, helpers, many, native
+from simulator.helper_process import Group, HelperFailed, HelperLost
+from simulator.helpers import Helpers
 from simulator.many import Answered
 from simulator.serve.usual import usual_input
 from tests.busy import busy_one_of, wait_until_busy
@@ -156,7 +157,7 @@ def test_each_has_one_core_and_our_modules(two: Helpers) -> None:
     two.simulate(SHORT)
     for pid in two.pids:
         environment = psutil.Process(pid).environ()
-        assert {environment[name] for name in helpers.ONE_CORE} == {"1"}
+        assert {environment[name] for name in helper_process.ONE_CORE} == {"1"}
         assert environment["JAX_PLATFORMS"] == "cpu"
         assert str(Path(many.__file__).parents[1]) in environment["PYTHONPATH"].split(os.pathsep)
 
@@ -186,7 +187,7 @@ def test_whatever_ends_a_call_leaves_no_answer_of_it_to_the_next(two: Helpers) -
 
 @pytest.mark.parametrize("reply", ["Reply(first=99, answered=NOTHING)", "Reply(first=0, answered=NOTHING)"])
 def test_a_reply_to_something_else_or_to_less_is_none(reply: str, stuck: Callable[[str], None]) -> None:
-    stuck(f"from simulator.helpers import *; line.send(READY); line.recv(); line.send({reply}); time.sleep(100)")
+    stuck(f"from simulator.helper_process import *; line.send(READY); line.recv(); line.send({reply}); time.sleep(100)")
     with Helpers(1) as started, pytest.raises(HelperLost, match="something else"):
         started.simulate(SHORT)
 
@@ -298,7 +299,7 @@ def test_one_that_cannot_even_be_made_is_as_good_as_lost(monkeypatch: pytest.Mon
 
 
 def test_one_that_is_stuck_while_it_is_sent_much_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(helpers, "STUCK_S", 1)
+    monkeypatch.setattr(helper_process, "STUCK_S", 1)
     large = account(0)
     large.trades[0].instrument = "x" * 1_000_000
     with Helpers(2, compile_cache=str(KERNELS)) as started:
@@ -310,7 +311,7 @@ def test_one_that_is_stuck_while_it_is_sent_much_is_given_up(monkeypatch: pytest
 
 def test_one_that_does_not_get_ready_is_given_up(stuck: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
     stuck("time.sleep(100)")
-    monkeypatch.setattr(helpers, "STARTS_WITHIN_S", 0.2)
+    monkeypatch.setattr(helper_process, "STARTS_WITHIN_S", 0.2)
     with Helpers(2) as started, pytest.raises(HelperLost, match="ended with -9"):
         started.simulate(SHORT)
 
@@ -327,7 +328,7 @@ def test_one_that_does_not_stop_is_given_up(
 ) -> None:
     busy = tmp_path / "busy"
     stuck(f"line.send(None); line.recv_bytes(); open({str(busy)!r}, 'w'); time.sleep(100)")
-    monkeypatch.setattr(helpers, "STOPS_WITHIN_S", 0.2)
+    monkeypatch.setattr(helper_process, "STOPS_WITHIN_S", 0.2)
     with Helpers(2) as started, pytest.raises(HelperLost, match="ended with -9"):
         started.simulate(SHORT, stop=busy.exists)
 
@@ -367,7 +368,7 @@ def test_a_helper_holds_few_kernels_waits_for_each_and_does_without_a_folder(
         line.send(None)
         running = threading.Thread(target=helper.main)
         running.start()
-        assert line.recv() == helpers.READY
+        assert line.recv() == helper_process.READY
     running.join(WITHIN_S)
     assert not running.is_alive()
     assert said == [helper.KERNELS, "waits"]

@@ -13,7 +13,7 @@ import pytest
 
 from simulator import launching, many
 from simulator.device import Device, Running, Stretch
-from simulator.helpers import HelperLost
+from simulator.helper_process import HelperLost
 from simulator.many import Answered
 from simulator.planning import Plan
 from simulator.sections import Section
