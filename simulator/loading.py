@@ -16,8 +16,8 @@ from simulator.host import handed
 from simulator.planning import Plan
 from simulator.quantiles import Quantiles
 from simulator.source import trails_open_equity
-from simulator.spec import REACH, Scaling
-from simulator.tables import Curve, Fan, Losers, Step, Tables, Tilt, WorstDay
+from simulator.spec import REACH, Model, Scaling
+from simulator.tables import Curve, Fan, Losers, Restart, Step, Tables, Tilt, WorstDay
 
 if TYPE_CHECKING:
     import jax
@@ -63,22 +63,33 @@ def tables(plan: Plan) -> Tables:
         step=_step(spec.rules.scaling),
         losers=_losers(plan, size) if spec.settings.stress.fewer_winners and plan.source.losers.size else None,
         worst_day=_worst_day(plan) if spec.settings.stress.worst_day else None,
-        tilt=_tilt(plan, size),
+        tilt=_tilt(plan, size, threshold),
     )
 
 
-def _tilt(plan: Plan, size: int) -> Tilt | None:
-    found = None if plan.weighting is None else tilted.scores(plan, by_low=plan.weighting.by_low)
-    if found is None or plan.weighting is None:
+def _tilt(plan: Plan, size: int, threshold: int) -> Tilt | None:
+    weighting = plan.weighting
+    draws = None if weighting is None else tilted.draws(plan, weighting)
+    if draws is None or weighting is None:
         return None
-    table = tilting.alias(found, plan.weighting.strength)
     return Tilt(
-        alias=_padded(table.other.astype(np.uint64) << 32 | table.cut, size),
-        ratio=_padded(table.ratio, size),
+        alias=_padded(draws.table.other.astype(np.uint64) << 32 | draws.table.cut, size),
+        ratio=_padded(draws.table.ratio, size),
+        restart=_restart(draws.restarts, threshold, size) if plan.model is Model.STATIONARY else None,
         stride=_int32(tilted.stride(plan)),
-        starts=_int32(plan.weighting.starts),
+        starts=_int32(weighting.starts),
         at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
-        ways=_int32(tilting.WAYS * plan.weighting.starts),
+        ways=_int32(tilting.WAYS * weighting.starts),
+    )
+
+
+def _restart(restarts: npt.NDArray[np.float64] | None, threshold: int, size: int) -> Restart:
+    below = np.full(size, threshold) if restarts is None else np.clip(np.rint(restarts * TWO_32), 1, TWO_32)
+    goes_on = 1 / (TWO_32 - threshold) if threshold < TWO_32 else 0.0
+    return Restart(
+        below=_padded((below - 1).astype(np.uint32), size),
+        begins=handed(np.float64(1 / threshold)),
+        goes_on=handed(np.float64(goes_on)),
     )
 
 

@@ -3,7 +3,8 @@
 Draws are weighted by `simulator.tilting`. Each path carries W, its likelihood ratio; the estimate of P(breach) over N
 paths is the mean of W over those that breach and 0 over the others, its standard error s/√N. How to tilt is chosen by
 pilots on random numbers of their own, so the choice does not bias the estimate: the weighting with the least relative
-variance among those that breached often enough to judge, and found no less than the others did.
+variance among those that breached often enough to judge, and found no less than the others did. Short pilots say which
+are worth longer ones.
 
 A tilt that misses a way to breach yields too low a figure with too small an error. So a share of the paths is plain,
 and there is a figure only if it is precise (UNRELIABLE) and no single path makes up much of it (LARGEST_SHARE). Whether
@@ -21,8 +22,6 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from simulator import tilted, tilting
 from simulator.device import Device
 from simulator.estimate import probability
@@ -30,7 +29,8 @@ from simulator.launching import Launcher
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
 from simulator.rng import path_key
-from simulator.spec import Rules
+from simulator.spec import DrawdownKind, Rules
+from simulator.sums import dot
 from simulator.tally import Finished, Outcome, Tally
 from simulator.tilting import Weighting
 
@@ -44,7 +44,7 @@ RARE: Final = 1e-3
 """More plain paths are the better remedy unless the probability is below this, as far as the plain paths can tell."""
 
 BLOCK_PATHS: Final = 4_096
-"""Paths of a pilot, and of each block of the main run: one shape, and so one compilation."""
+"""Paths of each block of the main run; one shape, and so one compilation, for the pilots too."""
 
 MOST_BLOCKS: Final = 96
 """Blocks of the main run at most."""
@@ -61,8 +61,17 @@ NEXT_TO_NEVER: Final = 1e-10
 ENOUGH_OF_SO_LITTLE: Final = 0.05
 """As ENOUGH, of a probability below NEXT_TO_NEVER."""
 
+FIRST_PATHS: Final = 1_024
+"""Paths of a first pilot: there are many, and most show with few paths that they will not do."""
+
+FIRST_HITS: Final = 8
+"""A first pilot with fewer breaches is not followed up."""
+
+FOLLOWED_UP: Final = 2
+"""The best of the first pilots, which get BLOCK_PATHS more."""
+
 LEAST_HITS: Final = 30
-"""A pilot with fewer breaches says too little."""
+"""Fewer breaches say too little of a variance."""
 
 UNRELIABLE: Final = 0.1
 """A relative standard error from which on a figure is not shown: so few paths make it up that the error is a guess."""
@@ -99,13 +108,15 @@ class _Weights:
 
     @staticmethod
     def of(plan: Plan, finished: Finished, outcome: Outcome) -> _Weights:
-        weights = tilted.weights(plan, finished)[finished.outcome == outcome].tolist()
+        weights = tilted.weights(plan, finished, finished.outcome == outcome)
+        largest = float(weights.max(initial=0.0))
+        shares = weights / largest if largest else weights
         return _Weights(
             paths=int(finished.outcome.size),
-            hits=len(weights),
-            total=math.fsum(weights),
-            norm=math.hypot(*weights),
-            largest=max(weights, default=0.0),
+            hits=int(weights.size),
+            total=largest * float(shares.sum()),
+            norm=largest * math.sqrt(dot(shares, shares)),
+            largest=largest,
         )
 
     def __add__(self, other: _Weights) -> _Weights:
@@ -125,20 +136,16 @@ class _Weights:
     @property
     def error(self) -> float:
         """The standard error of the estimate, as far as these paths show it."""
-        return self.mean * math.sqrt(self._spread / self.paths) if self.total else 0.0
+        return self.mean * math.sqrt(self.spread / self.paths) if self.total else 0.0
 
     def misses_some_of(self, other: _Weights) -> bool:
         """Whether it found less than another by so many standard errors of both that it is no chance."""
         return other.mean - self.mean > BELOW_OTHERS * math.hypot(other.error, self.error)
 
     @property
-    def relative_variance(self) -> float:
-        """Variance over the square of the mean, of one path; infinite where too few breached to judge."""
-        return self._spread if self.hits >= LEAST_HITS and self.total else math.inf
-
-    @property
-    def _spread(self) -> float:
-        return max(self.paths * (self.norm / self.total) ** 2 - 1, 0.0)
+    def spread(self) -> float:
+        """Variance over the square of the mean, of one path, as far as these paths show it."""
+        return max(self.paths * (self.norm / self.total) ** 2 - 1, 0.0) if self.total else math.inf
 
     @property
     def enough(self) -> bool:
@@ -157,8 +164,8 @@ class _Weights:
         return self.relative_error(self.paths) < UNRELIABLE and self.largest <= LARGEST_SHARE * self.total
 
     def relative_error(self, paths: int) -> float:
-        """Of the mean over so many paths like these."""
-        return math.sqrt(self.relative_variance / (paths - 1))
+        """Of the mean over so many paths like these; infinite where too few breached to judge."""
+        return math.sqrt(self.spread / (paths - 1)) if self.hits >= LEAST_HITS else math.inf
 
     def event(self, outcome: Outcome, weighting: Weighting) -> RareEvent:
         return RareEvent(
@@ -201,16 +208,10 @@ def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | N
     """One breach; None if no reliable figure was found. Blocks beyond the last that is needed do not count, so a figure
     does not depend on how many are run at once.
     """
-    tried = (_with(plan, weighting, _PILOT) for weighting in _weightings(plan, outcome))
-    pilots = {
-        weighting: _Weights.of(pilot, flight.land(), outcome)
-        for (weighting, pilot), flight in launcher.flown((each, Device(each[1]), range(1)) for each in tried)
-    }
-    best = _best(pilots)
+    best = _best(plan, outcome, launcher)
     if best is None:
         return None
-    total = _Weights()
-    _, main = _with(plan, best, _MAIN)
+    total, main = _Weights(), _with(plan, best, _MAIN)
     device = Device(main)
     blocks = ((block, device, range(block, block + 1)) for block in range(MOST_BLOCKS))
     with closing(launcher.flown(blocks)) as flights:
@@ -221,19 +222,34 @@ def _estimate(plan: Plan, outcome: Outcome, launcher: Launcher) -> RareEvent | N
     return total.event(outcome, best) if total.reliable else None
 
 
-def _best(pilots: Mapping[Weighting, _Weights]) -> Weighting | None:
-    """The weighting with the least relative variance, of those that miss no way to breach that another has found."""
-    variance = {
-        weighting: each.relative_variance
+def _best(plan: Plan, outcome: Outcome, launcher: Launcher) -> Weighting | None:
+    """What the main run is to draw with; None if no pilot breaches often enough."""
+
+    def piloted(weightings: Iterable[Weighting], block: int, paths: int) -> dict[Weighting, _Weights]:
+        plans = ((each, replace(_with(plan, each, _PILOT), paths=block * BLOCK_PATHS + paths)) for each in weightings)
+        flights = launcher.flown((each, Device(each[1]), range(block, block + 1)) for each in plans)
+        return {weighting: _Weights.of(pilot, flight.land(), outcome) for (weighting, pilot), flight in flights}
+
+    pilots = piloted(_weightings(plan, outcome), 0, FIRST_PATHS)
+    chosen = _by_variance(pilots, pilots, FIRST_HITS)[:FOLLOWED_UP]
+    both = {weighting: pilots[weighting] + more for weighting, more in piloted(chosen, 1, BLOCK_PATHS).items()}
+    return next(iter(_by_variance(both, pilots | both, LEAST_HITS)), None)
+
+
+def _by_variance(
+    pilots: Mapping[Weighting, _Weights], others: Mapping[Weighting, _Weights], hits: int
+) -> list[Weighting]:
+    """The weightings with so many breaches that miss no way to breach which another has found, the best first."""
+    found = {
+        weighting: each
         for weighting, each in pilots.items()
-        if not any(each.misses_some_of(other) for other in pilots.values())
+        if each.hits >= hits and not any(each.misses_some_of(other) for other in others.values())
     }
-    best = min(variance, key=variance.__getitem__, default=None)
-    return best if best is not None and math.isfinite(variance[best]) else None
+    return sorted(found, key=lambda weighting: found[weighting].spread)
 
 
-def _with(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, Plan]:
-    return weighting, replace(
+def _with(plan: Plan, weighting: Weighting, purpose: int) -> Plan:
+    return replace(
         plan,
         weighting=weighting,
         seed=_seed(plan.seed, purpose),
@@ -245,18 +261,18 @@ def _with(plan: Plan, weighting: Weighting, purpose: int) -> tuple[Weighting, Pl
 
 
 def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
-    """What pilots try: for the floor of a day, the draws of a day, and a moment to begin on each day."""
-    found, low = tilted.scores(plan), tilted.scores(plan, by_low=True)
-    if found is None or low is None:
-        return
+    """What pilots try: for the floor of a day, to begin on each day."""
     daily = outcome is Outcome.BREACHED_DAILY_LOSS
-    trades = plan.trades_a_day if daily else plan.mean_steps
-    draws = max(1.0, trades * len(found) / plan.history.trades / max(plan.block_length, 1.0))
-    starts = (tilting.STARTS[-1], min(plan.horizon_days, MOST_STARTS)) if daily else tilting.STARTS
+    starts = (tilting.STARTS[-1], min(plan.horizon_days, MOST_STARTS)) if daily else _starts(plan)
     for distance in _distances(plan, outcome):
-        yield from tilting.candidates(found, distance=distance, draws=draws, starts=starts)
-        if (low < np.minimum(found, 0.0)).any():
-            yield from tilting.candidates(low, distance=distance, draws=1.0, starts=starts, by_low=True)
+        yield from tilted.weightings(plan, distance, 1 if daily else plan.horizon_days, starts)
+
+
+def _starts(plan: Plan) -> tuple[int, ...]:
+    """A fall to a floor that stands still may as well begin at once."""
+    drawdown = plan.spec.rules.max_drawdown
+    static = drawdown is not None and drawdown.kind is DrawdownKind.STATIC
+    return tilting.STARTS[:1] if static else tilting.STARTS
 
 
 def _distances(plan: Plan, outcome: Outcome) -> Iterator[float]:

@@ -38,15 +38,28 @@ class WorstDay(NamedTuple):
     days: jax.Array
 
 
+class Restart(NamedTuple):
+    """How often blocks of the stationary bootstrap begin when weighted. below: uint32[trades], padded, T after each
+    trade, less one; begins, goes_on: float64[], 1 / T and 1 / (2^32 - T) without weights, the latter 0 if every trade
+    begins a block.
+    """
+
+    below: jax.Array
+    begins: jax.Array
+    goes_on: jax.Array
+
+
 class Tilt(NamedTuple):
     """The alias table of the weighted draws, padded: uint64[draws], the other draw over the cut, in the upper and the
     lower half, as one number is fetched faster than two; float64[draws], the ratio of each draw. And when the weights
     may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
     go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
+    `restart`: of the stationary bootstrap, else None.
     """
 
     alias: jax.Array
     ratio: jax.Array
+    restart: Restart | None
     stride: jax.Array
     starts: jax.Array
     at_a_start: jax.Array

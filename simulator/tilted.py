@@ -2,28 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from simulator import tilting
+from simulator.alias import Alias, alias
+from simulator.block_tilting import Chain
 from simulator.history import History
 from simulator.planning import Plan
 from simulator.spec import Model
 from simulator.tally import Finished
+from simulator.tilting import Weighting
+
+Float64s = npt.NDArray[np.float64]
 
 
-def scores(plan: Plan, *, by_low: bool = False) -> npt.NDArray[np.float64] | None:
+class Bootstrap(NamedTuple):
+    """What is drawn from, and how: what follows from it is kept, as the plans of one search ask for the same. A history
+    is itself alone, equal to no other.
+    """
+
+    model: Model
+    history: History
+    block_length: float
+    fixed_days: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draws:
+    """Weighted draws. restarts: float64[trades], how likely a block of the stationary bootstrap begins anew after each
+    trade; None: as likely as without weights.
+    """
+
+    table: Alias
+    restarts: Float64s | None = None
+
+
+def scores(plan: Plan, *, by_low: bool = False) -> Float64s | None:
     """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
-    return _scores(plan.source.history, plan.model, plan.block_length, by_low)
+    return (_lows if by_low else _scores)(_bootstrap(plan))
 
 
-@lru_cache(maxsize=8)
-def _scores(history: History, model: Model, block_length: float, by_low: bool) -> npt.NDArray[np.float64] | None:  # noqa: FBT001 — a key
-    """Kept, as all the plans of one search ask for the same; a history is itself alone, equal to no other."""
-    measure = tilting.lows if by_low else tilting.scores
-    return measure(model, history, block_length)
+def draws(plan: Plan, weighting: Weighting) -> Draws | None:
+    """The draws as they are weighted; None if nothing can be."""
+    return (_by_low if weighting.by_low else _by_pnl)(_bootstrap(plan), weighting.strength)
+
+
+def weightings(plan: Plan, distance: float, days: float, starts: Sequence[int]) -> Iterator[Weighting]:
+    """What pilots try, for a floor so many minor units away that is met within about so many days."""
+    bootstrap = _bootstrap(plan)
+    found, low, chain = _scores(bootstrap), _lows(bootstrap), _chain(bootstrap)
+    if found is None or low is None:
+        return
+    fall = distance / max(1.0, days * _draws_a_day(plan))
+    if tilting.helps(found):
+        middle, most = (
+            (tilting.strength(found, fall), tilting.steepest(found)) if chain is None else chain.strength(fall)
+        )
+        yield from tilting.candidates(middle, most=most, starts=starts)
+    if (low < np.minimum(found, 0.0)).any() and tilting.helps(low, by_low=True):
+        middle, most = tilting.strength(low, distance), tilting.steepest(low)
+        yield from tilting.candidates(middle, most=most, starts=starts, by_low=True)
 
 
 def stride(plan: Plan) -> int:
@@ -32,8 +76,8 @@ def stride(plan: Plan) -> int:
     return max(1, int(plan.mean_steps / starts))
 
 
-def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
-    """The likelihood ratio of each path of a tilted plan: 1 / ((1 - q) (Σ over the moments) / K + q).
+def weights(plan: Plan, finished: Finished, which: npt.NDArray[np.bool_]) -> Float64s:
+    """The likelihood ratio of each of these paths of a tilted plan: 1 / ((1 - q) (Σ over the moments) / K + q).
 
     K moments, each as likely to be the one at which the tilt began; the sum is over the odds, tilted to plain, of the
     draws from each moment on. A moment that the path did not live to see has odds of 1, as have the paths that are
@@ -42,8 +86,64 @@ def weights(plan: Plan, finished: Finished) -> npt.NDArray[np.float64]:
     weighting = plan.weighting
     if weighting is None or finished.odds is None:
         raise ValueError("These paths were not tilted: give a plan with a weighting.")
-    steps = finished.trades if finished.skipped is None else finished.trades + finished.skipped
+    steps = (finished.trades if finished.skipped is None else finished.trades + finished.skipped)[which]
     passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
-    mean_odds = (finished.odds + (weighting.starts - passed)) / weighting.starts
+    mean_odds = (finished.odds[which] + (weighting.starts - passed)) / weighting.starts
     plain = tilting.PLAIN_WAYS / tilting.WAYS
     return np.asarray(1 / ((1 - plain) * mean_odds + plain), dtype=np.float64)
+
+
+def _bootstrap(plan: Plan) -> Bootstrap:
+    fixed_days = plan.spec.settings.trades_per_day is not None
+    return Bootstrap(plan.model, plan.source.history, plan.block_length, fixed_days)
+
+
+def _draws_a_day(plan: Plan) -> float:
+    """Of what is scored by its P&L, on average; a chain that tilts the length of its days counts by days."""
+    match plan.model:
+        case Model.DAY:
+            return 1.0
+        case Model.STATIONARY if plan.spec.settings.trades_per_day is None:
+            return 1.0
+        case Model.CIRCULAR:
+            return plan.trades_a_day / max(1.0, plan.block_length)
+        case _:
+            return plan.trades_a_day
+
+
+@lru_cache(maxsize=8)
+def _scores(bootstrap: Bootstrap) -> Float64s | None:
+    return tilting.scores(bootstrap.model, bootstrap.history, bootstrap.block_length)
+
+
+@lru_cache(maxsize=8)
+def _lows(bootstrap: Bootstrap) -> Float64s | None:
+    return tilting.lows(bootstrap.model, bootstrap.history, bootstrap.block_length)
+
+
+@lru_cache(maxsize=8)
+def _chain(bootstrap: Bootstrap) -> Chain | None:
+    """Of the stationary bootstrap alone, where blocks end by chance."""
+    if bootstrap.model is not Model.STATIONARY:
+        return None
+    return Chain(
+        pnl=bootstrap.history.pnl_minor.astype(np.float64),
+        ends=None if bootstrap.fixed_days else bootstrap.history.last_of_day,
+        restarts=1 / max(1.0, bootstrap.block_length),
+    )
+
+
+@lru_cache(maxsize=2)
+def _by_pnl(bootstrap: Bootstrap, strength: float) -> Draws | None:
+    found, chain = _scores(bootstrap), _chain(bootstrap)
+    if found is None or chain is None:
+        return None if found is None else Draws(table=alias(-strength * found))
+    exponents, restarts = chain.tilted(strength)
+    return Draws(table=alias(exponents), restarts=restarts)
+
+
+@lru_cache(maxsize=2)
+def _by_low(bootstrap: Bootstrap, strength: float) -> Draws | None:
+    """For a breach within one draw: which it is counts, not how long it lasts."""
+    found = _lows(bootstrap)
+    return None if found is None else Draws(table=alias(-strength * found))

@@ -1,6 +1,7 @@
 """Exponential tilting: how the draws of a bootstrap are weighted so that rare breaches become frequent.
 
-A draw of the history (a trade, a block, a day) whose P&L is s gets a weight proportional to exp(-θ s) in place of 1.
+A draw of the history (a trade, a block, a day) whose P&L is s gets a weight proportional to exp(-θ s) in place of 1; of
+the stationary bootstrap, whose blocks end by chance, the whole chain is tilted instead (`simulator.block_tilting`).
 Drawn from the tilted weights, paths fall, and each carries the likelihood ratio that makes its estimate unbiased
 (Siegmund 1976; Asmussen & Glynn 2007, ch. VI). A fall may begin at any time, above all below a floor that trails: so a
 path draws as it always does until one of `starts` moments, evenly spaced and each as likely, and tilted from then on.
@@ -30,10 +31,8 @@ from simulator.spec import Model
 from simulator.sums import dot
 
 Float64s = npt.NDArray[np.float64]
-Uint32s = npt.NDArray[np.uint32]
 
-TWO_32: Final = 1 << 32
-FACTORS: Final = (0.7, 1.0, 1.4)
+FACTORS: Final = (0.7, 0.85, 1.0, 1.2)
 """Multiples of a strength that pilots try."""
 
 STARTS: Final = (1, 8)
@@ -46,11 +45,11 @@ PLAIN_WAYS: Final = 1
 _STEEPEST: Final = 50.0
 """The largest exponent of a weight: a steeper tilt would leave one draw alone."""
 
-_ALIKE: Final = 1e-6
-"""Strengths that differ by less, relatively, are tried once: the steepest that may be is found to a few bits."""
+_FINE: Final = 1e-3
+"""To so much, relatively, a strength is found; those that differ by less are tried once."""
 
-_HALVINGS: Final = 200
-"""At most: of an interval that does not begin at 0 some fifty leave nothing."""
+_HALVINGS: Final = 50
+"""At most: what is then below is as good as none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,29 +63,14 @@ class Weighting:
     by_low: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Alias:
-    """Weighted drawing from a uniform index i and a uniform 32-bit word: i if word < cut[i], else other[i].
-
-    cut, other: uint32[draws]. ratio: float64[draws], the probability of each draw, as the table makes it, over 1/draws.
-    Source: Walker 1977, in the form of Vose 1991.
-    """
-
-    cut: Uint32s
-    other: Uint32s
-    ratio: Float64s
-
-
 def scores(model: Model, history: History, block_length: float) -> Float64s | None:
-    """The P&L that comes with each draw, in minor units: a trade, a block on average, a day; None if no bootstrap."""
+    """The P&L that is weighted, in minor units: of a trade, a fixed block, a day; None if no bootstrap."""
     pnl = history.pnl_minor.astype(np.float64)
     match model:
-        case Model.IID:
+        case Model.IID | Model.STATIONARY:
             return pnl
         case Model.DAY:
             return np.add.reduceat(pnl, history.day_start)
-        case Model.STATIONARY:
-            return _discounted(pnl, 1 - 1 / max(block_length, 1.0))
         case Model.CIRCULAR:
             return _sliding(pnl, int(block_length))
         case _:
@@ -129,46 +113,30 @@ def sliding_minimum(values: Float64s, length: int) -> Float64s:
     return np.minimum(values[: values.size - rest], values[rest:])
 
 
+def helps(found: Float64s, *, by_low: bool = False) -> bool:
+    """Whether any weighting does: not where no draw is below 0, or all are alike or, as P&L, below 0."""
+    return bool(found.min() < 0 and found.min() != found.max() and (found.max() > 0 or by_low))
+
+
+def strength(found: Float64s, fall: float) -> float:
+    """How strongly to weight draws of which each should bring a path this much lower, in minor units."""
+    return max(root(found), where(lambda each: _tilted_mean(found, each) > -fall, 0.0, steepest(found)))
+
+
 def candidates(
-    found: Float64s, *, distance: float, draws: float, starts: Sequence[int] = STARTS, by_low: bool = False
+    middle: float, *, most: float, starts: Sequence[int] = STARTS, by_low: bool = False
 ) -> Iterator[Weighting]:
-    """What pilots try: for a floor `distance` minor units away, met within about so many draws.
-
-    Nothing if no draw is below 0, if all are alike or, as P&L, below 0: no weighting helps there.
-    """
-    if found.min() >= 0 or found.min() == found.max() or (found.max() <= 0 and not by_low):
-        return
-    middle = max(_root(found), _reaching(found, distance / max(draws, 1.0)))
+    """What pilots try: strengths about the middle one, and none beyond `most`."""
     tried = 0.0
-    for strength in sorted(_capped(found, middle * factor) for factor in FACTORS):
-        if math.isclose(strength, tried, rel_tol=_ALIKE):
+    for each in sorted(min(most, middle * factor) for factor in FACTORS):
+        if math.isclose(each, tried, rel_tol=_FINE):
             continue
-        tried = strength
+        tried = each
         for moments in starts:
-            yield Weighting(strength=strength, starts=moments, by_low=by_low)
+            yield Weighting(strength=each, starts=moments, by_low=by_low)
 
 
-def alias(found: Float64s, strength: float) -> Alias:
-    """The table that draws index i with a probability proportional to exp(-strength * found[i])."""
-    exponent = -strength * found
-    weight = np.exp(exponent - exponent.max())
-    share = (weight / weight.sum() * found.size).tolist()  # of lists single numbers are read faster than of arrays
-    cut, other = [TWO_32 - 1] * found.size, list(range(found.size))
-    small = [index for index, each in enumerate(share) if each < 1]
-    large = [index for index, each in enumerate(share) if each >= 1]
-    while small and large:
-        low, high = small.pop(), large[-1]
-        cut[low], other[low] = min(round(share[low] * TWO_32), TWO_32 - 1), high
-        share[high] -= 1 - share[low]
-        if share[high] < 1:
-            small.append(large.pop())
-    # What is left has a share of 1 but for rounding: it keeps itself, whatever the word.
-    exact = np.array(cut, np.float64)
-    np.add.at(exact, other, TWO_32 - exact)
-    return Alias(cut=np.array(cut, np.uint32), other=np.array(other, np.uint32), ratio=exact / TWO_32)
-
-
-def _root(found: Float64s) -> float:
+def root(found: Float64s) -> float:
     """The strength other than 0 at which the mean of exp(-θ s) is 1; 0 unless draws gain on average."""
     if found.mean() <= 0:
         return 0.0
@@ -177,26 +145,22 @@ def _root(found: Float64s) -> float:
         high *= 2
     while _log_mean(found, low) >= 0:
         low /= 2
-    return _where(lambda middle: _log_mean(found, middle) < 0, low, high)
+    return where(lambda middle: _log_mean(found, middle) < 0, low, high)
 
 
-def _reaching(found: Float64s, fall: float) -> float:
-    """The strength under which a draw loses `fall` on average, as far as any does."""
-    return _where(lambda middle: _tilted_mean(found, middle) > -fall, 0.0, _STEEPEST / float(np.abs(found).max()))
-
-
-def _where(below: Callable[[float], bool], low: float, high: float) -> float:
-    """Where what holds from `low` on ceases to, as near as doubles come to it."""
+def where(below: Callable[[float], bool], low: float, high: float) -> float:
+    """Where what holds from `low` on ceases to."""
     for _ in range(_HALVINGS):
-        middle, before = (low + high) / 2, (low, high)
-        low, high = (middle, high) if below(middle) else (low, middle)
-        if (low, high) == before:
+        if high - low <= _FINE * high:
             break
+        middle = (low + high) / 2
+        low, high = (middle, high) if below(middle) else (low, middle)
     return (low + high) / 2
 
 
-def _capped(found: Float64s, strength: float) -> float:
-    return min(strength, _STEEPEST / float(np.abs(found).max()))
+def steepest(found: Float64s) -> float:
+    """The largest strength that is tried."""
+    return _STEEPEST / float(np.abs(found).max())
 
 
 def _log_mean(found: Float64s, strength: float) -> float:
@@ -209,19 +173,6 @@ def _tilted_mean(found: Float64s, strength: float) -> float:
     exponent = -strength * found
     weight = np.exp(exponent - exponent.max())
     return dot(weight, found) / float(weight.sum())
-
-
-def _discounted(pnl: Float64s, stays: float) -> Float64s:
-    """The mean P&L of a block of geometric length that begins at each trade: B(i) = x(i) + stays * B(i+1), wrapping."""
-    trades, block = pnl.tolist(), [0.0] * pnl.size
-    ahead = 0.0
-    if stays < 1:
-        powers = np.power(stays, np.arange(pnl.size), dtype=np.float64)
-        ahead = dot(powers, pnl) / (1 - stays**pnl.size)
-    for index in range(pnl.size - 1, -1, -1):
-        ahead = trades[index] + stays * ahead
-        block[index] = ahead
-    return np.array(block, np.float64)
 
 
 def _sliding(pnl: Float64s, length: int) -> Float64s:

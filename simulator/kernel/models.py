@@ -31,6 +31,8 @@ worst_day      Day 1 + the upper half of w x (horizon days), w being the second 
 Importance sampling weights the draws (`simulator.tilting`): index i stays where the trade's second word is below the
 i-th cut, else it becomes the i-th other. When a path's weights begin to count, if ever, is the upper half of u x ways,
 u the first word of the pair before the one that says where a path starts. It and `fewer_winners` do not go together.
+Of the stationary bootstrap, T is that of the latest trade, once the weights count; with v the second word, the index is
+the upper half of v x n, and the lower half is compared with the cut.
 """
 
 from __future__ import annotations
@@ -149,7 +151,7 @@ def _weighted(
     if tables.tilt is None or draw.odds is None or second is None:
         return draw, index
     index = odds.weighted(tables.tilt, draw.odds, index, second)
-    return draw._replace(odds=odds.after_trade(tables.tilt, draw.odds, index, fresh)), index
+    return draw._replace(odds=odds.after_draw(tables.tilt, draw.odds, index, fresh)), index
 
 
 def _quantile(tables: Tables, word: jax.Array) -> Traded:
@@ -204,11 +206,23 @@ def _next_of_day(
 def _next_of_block(
     tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None, *, fixed_days: bool
 ) -> tuple[Draw, Traded, jax.Array]:
-    fresh, _ = multiply_high(word, tables.restart_scale)
-    begins = word <= tables.restart_below
-    draw, fresh = _weighted(tables, draw, fresh, begins, second)
+    draw, fresh, begins = _begins_a_block(tables, draw, word, second)
     cursor = jnp.where(begins, fresh, _following(tables, draw))
     return _after_block(tables, draw._replace(cursor=cursor), fixed_days=fixed_days)
+
+
+def _begins_a_block(
+    tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None
+) -> tuple[Draw, jax.Array, jax.Array]:
+    """Where a block would begin, and whether one does."""
+    tilt = tables.tilt
+    if tilt is None or tilt.restart is None or draw.odds is None or second is None:
+        return draw, multiply_high(word, tables.restart_scale)[0], word <= tables.restart_below
+    weighted, below = odds.restart_below(tilt.restart, draw.odds, draw.cursor, tables.restart_below)
+    begins = word <= below
+    fresh = odds.weighted(tilt, draw.odds, *multiply_high(second, tables.trades))
+    found = odds.after_block(tilt, tilt.restart, draw.odds, below=weighted, index=fresh, begins=begins)
+    return draw._replace(odds=found), fresh, begins
 
 
 def _next_of_fixed_block(

@@ -10,7 +10,9 @@ from typing import Final, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from simulator.tables import Tilt
+from simulator.tables import Restart, Tilt
+
+TWO_32: Final = 1 << 32
 
 NEVER: Final = 2**31 - 1
 """Trades before the weights of a path begin to count that never do: no path has so many."""
@@ -40,11 +42,40 @@ def weighted(tilt: Tilt, odds: Odds, index: jax.Array, word: jax.Array) -> jax.A
     return jnp.where(odds.step >= odds.begins, chosen, index)
 
 
-def after_trade(tilt: Tilt, odds: Odds, index: jax.Array, fresh: jax.Array) -> Odds:
+def after_draw(tilt: Tilt, odds: Odds, index: jax.Array, fresh: jax.Array) -> Odds:
     """After a trade; `fresh` bool[paths] or bool[]: it, or the block or day that it begins, was drawn: as `index`."""
+    total = _begun(tilt, odds)
+    return _after_trade(odds, jnp.where(fresh, total * _at(tilt.ratio, index), total))
+
+
+def after_block(
+    tilt: Tilt, restart: Restart, odds: Odds, *, below: jax.Array, index: jax.Array, begins: jax.Array
+) -> Odds:
+    """After a trade of the stationary bootstrap. below: as of `restart_below` with weights; begins: bool[paths], the
+    trade is the first of a block, drawn as `index`.
+    """
+    chance = below.astype(jnp.float64) + jnp.float64(1)
+    anew = chance * restart.begins * _at(tilt.ratio, index)
+    ratio = jnp.where(begins, anew, (jnp.float64(TWO_32) - chance) * restart.goes_on)
+    return _after_trade(odds, _begun(tilt, odds) * ratio)
+
+
+def restart_below(restart: Restart, odds: Odds, cursor: jax.Array, plain: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """A block begins after these trades when a word is not above this, uint32[paths]: with weights, and as each path
+    has it, which is `plain` where they do not count yet.
+    """
+    below = _at(restart.below, cursor)
+    return below, jnp.where(odds.step >= odds.begins, below, plain)
+
+
+def _begun(tilt: Tilt, odds: Odds) -> jax.Array:
+    """The total, with 1 more for a moment at which weights may begin to count."""
     moment = (odds.step % tilt.stride == jnp.int32(0)) & (odds.step // tilt.stride < tilt.starts)
-    total = odds.total + moment.astype(jnp.float64)
-    return odds._replace(step=odds.step + jnp.int32(1), total=jnp.where(fresh, total * _at(tilt.ratio, index), total))
+    return jnp.asarray(odds.total + moment.astype(jnp.float64))
+
+
+def _after_trade(odds: Odds, total: jax.Array) -> Odds:
+    return odds._replace(step=odds.step + jnp.int32(1), total=total)
 
 
 def of_living(now: Odds, before: Odds, living: jax.Array) -> Odds:

@@ -44,6 +44,23 @@ def ruin_within(history: Sequence[int], room: int, trades: int) -> float:
     return ruined
 
 
+def ruin_of_blocks_within(history: Sequence[int], length: float, room: int, trades: int) -> float:
+    """The same in blocks of so many trades on average (stationary bootstrap), by the latest trade and the height."""
+    top = room + trades * max(*history, 0)
+    law, ruined = np.zeros((len(history), top + 1)), 0.0
+    law[:, room] = 1 / len(history)
+    for _ in range(trades):
+        anew = law.sum(axis=0) / len(history) / length
+        law = anew + (1 - 1 / length) * np.roll(law, 1, axis=0)
+        for trade, amount in enumerate(history):
+            fallen = law[trade, : max(0, 1 - amount)].sum()
+            law[trade] = np.roll(law[trade], amount)
+            law[trade, : max(0, amount) + 1] = 0.0
+            law[trade, top + 1 + min(0, amount) :] = 0.0
+            ruined += float(fallen)
+    return ruined
+
+
 def new_peaks(allowance: int, needed: int) -> float:
     """P(so many new peaks before a fall of `allowance`) of a fair walk: each peak is left upwards with d / (d + 1)."""
     return (allowance / (allowance + 1)) ** needed

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
-from simulator import crew, engine, rare, rare_event, result
+from simulator import crew, engine, rare, rare_event, result, tilted
 from simulator.device import Device
 from simulator.launching import Flight, Launcher, Name
 from simulator.planning import Plan
@@ -188,12 +188,46 @@ def v_shaped() -> Sequence[Sequence[int]]:
 
 
 def test_a_search_that_will_not_be_precise_is_given_up() -> None:
-    """A block that falls far may have a moderate mean, by its random length: a few paths with great weights are all."""
-    plan = plan_for(v_shaped(), 2_150, days=20, paths=1, settings=Settings(model=Model.STATIONARY))
+    """Days that lose and the one that falls far make up the way down together, and no score favours both."""
+    plan = plan_for(v_shaped(), 2_150, days=20, paths=1, settings=Settings(model=Model.DAY))
     with CountingLauncher(2) as launcher:
         assert rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN], launcher) == ()
     pilots = len(list(rare._weightings(plan, Outcome.BREACHED_MAX_DRAWDOWN)))
-    assert launcher.looked_at - pilots == rare.LOOKS[0]
+    assert launcher.looked_at - pilots - rare.FOLLOWED_UP == rare.LOOKS[0]
+
+
+@pytest.mark.parametrize(
+    ("days", "allowance", "block_length", "most_blocks"),
+    [
+        (heavy_tailed(), 5_500, 4, 40),
+        (v_shaped(), 3_000, 4, 12),
+        (busy_days(), 9_000, 4, 8),
+        (busy_days(), 20_000, 1, 16),
+    ],
+)
+def test_blocks_and_days_that_end_by_chance_are_as_good_as_single_trades(
+    days: Sequence[Sequence[int]], allowance: int, block_length: int, most_blocks: int
+) -> None:
+    """Weights that depend on where blocks happen to end, or on how many trades a day happens to have, take far more."""
+    settings = Settings(model=Model.STATIONARY, block_length=block_length)
+    plan = plan_for(days, allowance, days=60, paths=1, settings=settings)
+    [event] = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    assert event.relative_error <= rare.ENOUGH
+    assert event.paths <= most_blocks * rare.BLOCK_PATHS
+
+
+@pytest.mark.parametrize("starts", [1, 8])
+@pytest.mark.parametrize("by_low", [False, True])
+@pytest.mark.parametrize("model", [Model.IID, Model.DAY, Model.STATIONARY, Model.CIRCULAR])
+def test_the_weights_of_all_paths_are_one_on_average(model: Model, by_low: bool, starts: int) -> None:
+    """Of those that breach and of those that do not: no draw is counted twice or not at all."""
+    settings = Settings(model=model, block_length=4 if model in {Model.STATIONARY, Model.CIRCULAR} else None)
+    plan = plan_for(heavy_tailed(), 5_500, days=40, paths=1, settings=settings)
+    weighted = rare._with(plan, Weighting(strength=0.001, starts=starts, by_low=by_low), 1)
+    finished = Device(weighted).finished(range(10))
+    weights = tilted.weights(weighted, finished, np.ones(finished.outcome.size, bool))
+    assert weights.std() > 0.3
+    assert abs(weights.mean() - 1) < ALLOWED_ERRORS * weights.std() / np.sqrt(weights.size)
 
 
 @pytest.mark.parametrize("model", [Model.DAY, Model.STATIONARY, Model.IID])

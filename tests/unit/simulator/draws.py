@@ -36,10 +36,13 @@ Amounts = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """Each [steps, paths]: the amounts of the trades, and whether a trade was the last of its day."""
+    """Each [steps, paths]: the amounts of the trades, whether a trade was the last of its day, and after it the odds of
+    all draws of a weighted plan, summed over the moments so far.
+    """
 
     trades: models.Traded
     over: npt.NDArray[np.bool_]
+    odds: npt.NDArray[np.float64]
 
     @property
     def pnl(self) -> Amounts:
@@ -106,15 +109,17 @@ def drawn(plan: Plan, paths: int, steps: int) -> Drawn:
     found: list[Any] = []
     with jax.enable_x64(True):
         word, second = words(plan, index, START)
-        state = models.begin(plan.model, fixed_days=fixed, tables=tables, word=word, second=second, third=None)
+        third, _ = words(plan, index, START - 1)
+        state = models.begin(plan.model, fixed_days=fixed, tables=tables, word=word, second=second, third=third)
         step = jax.jit(partial(models.next_trade, plan.model, fixed_days=fixed))
         for pair in range(-(-steps // 2)):
             both = zip(words(plan, index, pair), words(plan, index, pair + SECOND_STREAM), strict=True)
             for word, second in both:
                 state, traded, over = step(tables=tables, draw=state, word=word, second=second)
-                found.append((traded, jnp.broadcast_to(over, (paths,))))
-        trades, over = jax.tree.map(lambda *each: np.stack(each)[:steps], *found)
-    return Drawn(trades=trades, over=over)
+                odds = jnp.ones(paths) if state.odds is None else state.odds.total
+                found.append((traded, jnp.broadcast_to(over, (paths,)), odds))
+        trades, over, odds = jax.tree.map(lambda *each: np.stack(each)[:steps], *found)
+    return Drawn(trades=trades, over=over, odds=odds)
 
 
 def words(plan: Plan, index: npt.NDArray[np.uint32], pair: int) -> list[jax.Array]:

@@ -14,7 +14,7 @@ import pytest
 
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
-from tests.statistical.closed_forms import ruin_within
+from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within
 from tests.statistical.simulation import FRESH, START, rare_events
 from tests.unit.simulator.coverage import assert_nominal, holds
 from tests.unit.simulator.samples import plan_of
@@ -52,6 +52,18 @@ def test_intervals_of_a_rare_ruin_cover_nominally(history: list[int], room: int,
     )
     settings = Settings(model=Model.IID, trades_per_day=1, horizon_days=days)
     assert_nominal(held(history, rules, settings, Outcome.BREACHED_MAX_DRAWDOWN, truth))
+
+
+@pytest.mark.parametrize("length", [2, 6])
+def test_intervals_of_a_rare_ruin_by_blocks_cover_nominally(length: float) -> None:
+    room, days = 95, 60
+    truth = ruin_of_blocks_within(heavy_tailed(), length, room, days)
+    assert 1e-6 < truth < 1e-3
+    rules = Rules(
+        starting_balance_minor=START, max_drawdown=MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=room)
+    )
+    settings = Settings(model=Model.STATIONARY, block_length=length, trades_per_day=1, horizon_days=days)
+    assert_nominal(held(heavy_tailed(), rules, settings, Outcome.BREACHED_MAX_DRAWDOWN, truth))
 
 
 def test_intervals_of_a_rare_daily_loss_cover_nominally() -> None:

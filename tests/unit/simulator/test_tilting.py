@@ -14,10 +14,8 @@ from hypothesis import strategies as st
 from simulator import tilting
 from simulator.history import History, build_history
 from simulator.spec import Model, TradingDay
-from simulator.tilting import Weighting, alias, candidates, lows, scores
+from simulator.tilting import candidates, lows, scores
 from simulator.trades import Trade, Trades
-
-TWO_32 = 1 << 32
 
 
 def history(*days: list[int]) -> History:
@@ -33,56 +31,40 @@ def history(*days: list[int]) -> History:
     )
 
 
-@given(
-    losses=st.lists(st.integers(-1000, 1000), min_size=1, max_size=40),
-    strength=st.floats(0, 0.05),
-)
-def test_the_table_draws_with_the_weights(losses: list[int], strength: float) -> None:
-    found = np.array(losses, float)
-    table = alias(found, strength)
-    wanted = np.exp(-strength * (found - found.min()))
-    wanted /= wanted.sum()
-    drawn = np.zeros(found.size)
-    for index in range(found.size):
-        share = int(table.cut[index]) / TWO_32
-        drawn[index] += share / found.size
-        drawn[int(table.other[index])] += (1 - share) / found.size
-    assert drawn == pytest.approx(wanted, abs=found.size * 2.0**-31)
-    assert table.ratio == pytest.approx(drawn * found.size, rel=1e-12)
-
-
-def test_the_ratios_are_those_of_the_table_and_not_of_the_formula() -> None:
-    """Their mean over uniform draws is 1 to the last bit or so: the estimate is unbiased whatever the rounding."""
-    table = alias(np.array([3.0, -1.0, -2.0, 5.0, 0.0]), 0.7)
-    assert math.fsum(table.ratio) == pytest.approx(5, abs=1e-14)
-
-
 def test_the_strength_of_a_walk_is_the_logarithm_of_its_odds() -> None:
     """Up with 0.55, down with 0.45: exp(-θ) = q/p (Feller I, XIV)."""
     walk = np.array([1.0] * 11 + [-1.0] * 9)
-    assert tilting._root(walk) == pytest.approx(math.log(11 / 9), rel=1e-12)
+    assert tilting.root(walk) == pytest.approx(math.log(11 / 9), rel=1e-3)
+    assert tilting.strength(walk, 0.01) == tilting.root(walk)
 
 
 def test_a_losing_history_is_tilted_by_the_horizon() -> None:
+    """Up with 1/4 instead of 1/3 where a draw is to lose 0.5: exp(-2 θ) = 2/3."""
     walk = np.array([1.0, -1.0, -1.0])
-    tried = list(candidates(walk, distance=90, draws=100))
-    assert tried
-    strength = tilting._reaching(walk, 0.9)
-    assert tilting._tilted_mean(walk, strength) == pytest.approx(-0.9)
-    assert any(each.strength == pytest.approx(strength) for each in tried)
+    assert tilting.strength(walk, 0.5) == pytest.approx(math.log(3 / 2) / 2, rel=1e-3)
 
 
-@pytest.mark.parametrize("flat", [[1.0, 2.0], [-1.0, -2.0], [0.0, 0.0]])
-def test_nothing_is_tried_where_no_weights_help(flat: list[float]) -> None:
-    assert list(candidates(np.array(flat), distance=10, draws=10)) == []
+@pytest.mark.parametrize(
+    ("found", "by_pnl", "by_low"),
+    [
+        ([1.0, 2.0], False, False),
+        ([-1.0, -2.0], False, True),
+        ([-1.0, -1.0], False, False),
+        ([0.0, 0.0], False, False),
+        ([3.0, -1.0], True, True),
+    ],
+)
+def test_nothing_is_tried_where_no_weights_help(found: list[float], by_pnl: bool, by_low: bool) -> None:
+    assert tilting.helps(np.array(found)) is by_pnl
+    assert tilting.helps(np.array(found), by_low=True) is by_low
 
 
-def test_candidates_are_finite_and_distinct() -> None:
-    """Here two of three strengths are the steepest there may be: each is tried once, with two numbers of moments."""
-    tried = list(candidates(np.array([100.0, -1.0]), distance=1e9, draws=1))
-    assert len(tried) == 4
-    assert tried[0].strength < 0.98 * tried[-1].strength
-    assert all(isinstance(each, Weighting) and 0 < each.strength < math.inf for each in tried)
+def test_candidates_are_about_the_middle_and_distinct() -> None:
+    """Here two of the strengths would be beyond the steepest there may be: it is tried once."""
+    tried = list(candidates(1.0, most=0.9, starts=(1, 8)))
+    assert [(each.strength, each.starts) for each in tried] == [
+        (strength, starts) for strength in (0.7, 0.85, 0.9) for starts in (1, 8)
+    ]
 
 
 def test_the_scores_are_what_comes_with_a_draw() -> None:
@@ -92,12 +74,7 @@ def test_the_scores_are_what_comes_with_a_draw() -> None:
     assert scores(Model.CIRCULAR, trades, 2) == pytest.approx([2, -1, -5, -6, 5, 9])
     assert scores(Model.CIRCULAR, trades, 8) == pytest.approx([each + 2 for each in [2, -1, -5, -6, 5, 9]])
     assert scores(Model.NORMAL, trades, 1) is None
-    stationary = scores(Model.STATIONARY, trades, 4)
-    assert stationary is not None
-    x = trades.pnl_minor
-    for index in range(6):
-        long = sum(0.75**k * x[(index + k) % 6] for k in range(200))
-        assert stationary[index] == pytest.approx(long)
+    assert scores(Model.STATIONARY, trades, 4) == pytest.approx([5, -3, 2, -7, 1, 4])
 
 
 @given(

@@ -30,8 +30,8 @@ WORKERS = 2
 class Workers(Busy):
     """As a handle of the worker deployment: each call simulates."""
 
-    def __init__(self, *, losses: int = 0) -> None:
-        super().__init__(losses=losses, hang=False)
+    def __init__(self, *, losses: int = 0, together: int = 0) -> None:
+        super().__init__(losses=losses, hang=False, together=together)
         self.asked: list[BatchTask | ChunkTask] = []
 
     @property
@@ -93,7 +93,7 @@ def test_a_small_simulation_is_one_call_to_a_worker_with_its_fan() -> None:
 
 @pytest.mark.parametrize(("cores", "places"), [(1, 2), (3, 5)])
 def test_those_of_all_callers_take_turns_as_many_as_workers_have_places(cores: int, places: int) -> None:
-    workers = Workers()
+    workers = Workers(together=places * WORKERS)
     assert [found.seed for found in simulated(workers, range(20), cores=cores)] == list(range(20))
     assert workers.most_at_a_time == places * WORKERS
 
@@ -106,6 +106,6 @@ def test_one_whose_worker_is_lost_is_run_again() -> None:
 
 
 def test_chunks_of_all_callers_take_turns_two_a_worker() -> None:
-    workers = Workers()
+    workers = Workers(together=2 * WORKERS)
     assert [found.seed for found in simulated(workers, range(5), cores=3, large=True)] == list(range(5))
     assert workers.most_at_a_time == 2 * WORKERS
