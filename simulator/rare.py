@@ -49,17 +49,16 @@ BLOCK_PATHS: Final = 4_096
 MOST_BLOCKS: Final = 96
 """Blocks of the main run at most."""
 
-ENOUGH: Final = 0.01
-"""Relative standard error at which the main run ends."""
-
-LEAST_BLOCKS: Final = 4
-"""Blocks of the main run at least: fewer may miss the great weights, and then look precise."""
+ENOUGH: Final = {4: 0.01, 8: 0.02, 48: 0.05}
+"""Relative standard error at which the main run ends, from so many blocks on: fewer than the first may miss the great
+weights, and then look precise; and what is hard to find is worth less precision.
+"""
 
 NEXT_TO_NEVER: Final = 1e-10
 """Of a smaller probability nobody needs to know more than its magnitude."""
 
 ENOUGH_OF_SO_LITTLE: Final = 0.05
-"""As ENOUGH, of a probability below NEXT_TO_NEVER."""
+"""As ENOUGH from the fewest blocks on, of a probability below NEXT_TO_NEVER."""
 
 FIRST_PATHS: Final = 1_024
 """Paths of a first pilot: there are many, and most show with few paths that they will not do."""
@@ -87,8 +86,10 @@ little of weights with long tails.
 LARGEST_SHARE: Final = 0.05
 """The most of a figure that one path may make up."""
 
-BELOW_OTHERS: Final = 3.0
-"""A pilot that found less than another by so many standard errors misses a way to breach."""
+BELOW_OTHERS: Final = 4.0
+"""A pilot that found less than another by so many standard errors misses a way to breach. By chance it does so once in
+thousands of searches, with some ten pilots of few paths.
+"""
 
 _PILOT: Final = 0x52415245
 _MAIN: Final = _PILOT + 1
@@ -150,8 +151,10 @@ class _Weights:
     @property
     def enough(self) -> bool:
         """Whether it is as precise as is asked for, as far as so many paths can tell."""
-        wanted = ENOUGH if self.mean >= NEXT_TO_NEVER else ENOUGH_OF_SO_LITTLE
-        return self.paths >= LEAST_BLOCKS * BLOCK_PATHS and self.relative_error(self.paths) <= wanted
+        allowed = [error for blocks, error in ENOUGH.items() if self.paths >= blocks * BLOCK_PATHS]
+        if allowed and self.mean < NEXT_TO_NEVER:
+            allowed.append(ENOUGH_OF_SO_LITTLE)
+        return self.relative_error(self.paths) <= max(allowed, default=-math.inf)
 
     @property
     def hopeless(self) -> bool:

@@ -121,7 +121,7 @@ def test_the_errors_are_those_of_repeated_runs() -> None:
     assert low < squares < high
 
 
-@pytest.mark.parametrize("threads", [4, 7])
+@pytest.mark.parametrize("threads", [3, 5])
 def test_threads_change_no_figure(threads: int) -> None:
     plan = daily_plan(3_500, 40_000, paths=1)
     one, more = (rare_events(plan, [Outcome.BREACHED_DAILY_LOSS], threads=each) for each in (1, threads))
@@ -199,10 +199,10 @@ def test_a_search_that_will_not_be_precise_is_given_up() -> None:
 @pytest.mark.parametrize(
     ("days", "allowance", "block_length", "most_blocks"),
     [
-        (heavy_tailed(), 5_500, 4, 40),
-        (v_shaped(), 3_000, 4, 12),
-        (busy_days(), 9_000, 4, 8),
-        (busy_days(), 20_000, 1, 16),
+        (heavy_tailed(), 5_500, 4, 14),
+        (v_shaped(), 3_000, 4, 8),
+        (busy_days(), 9_000, 4, 6),
+        (busy_days(), 20_000, 1, 10),
     ],
 )
 def test_blocks_and_days_that_end_by_chance_are_as_good_as_single_trades(
@@ -212,7 +212,7 @@ def test_blocks_and_days_that_end_by_chance_are_as_good_as_single_trades(
     settings = Settings(model=Model.STATIONARY, block_length=block_length)
     plan = plan_for(days, allowance, days=60, paths=1, settings=settings)
     [event] = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
-    assert event.relative_error <= rare.ENOUGH
+    assert event.relative_error <= 0.02
     assert event.paths <= most_blocks * rare.BLOCK_PATHS
 
 
