@@ -31,6 +31,9 @@ Bools = npt.NDArray[np.bool_]
 ROUNDS: Final = 24
 """Multiplications. More make blocks of 50 to 100 trades hardly better, and shorter ones not at all."""
 
+ROUNDS_WITHIN: Final = 8
+"""As ROUNDS, to find the steepest tilt."""
+
 HIGHEST_PRICE: Final = 10.0
 """A tilt may be so steep that no price of a day will do."""
 
@@ -64,16 +67,21 @@ class Chain:
         centred = self.pnl - self.pnl.mean()
         return max(LEAST_SPREAD, 1 + 2 * dot(centred, self.ahead) / dot(centred, centred))
 
-    @property
+    @cached_property
     def steepest(self) -> float:
-        """The largest strength that is tried."""
-        return min(tilting.steepest(self.pnl), tilting.steepest(self.ahead) if self.ahead.any() else math.inf)
+        """The largest strength that is tried: at most that from which on no price of a day makes up for the trades
+        within it. That is also the best one for a fall within a day: the day goes on until it has come.
+        """
+        most = min(tilting.steepest(self.pnl), tilting.steepest(self.ahead) if self.ahead.any() else math.inf)
+        if self.ends is None:
+            return most
+        goes_on = ~self.ends
+        return tilting.where(lambda each: self._growth_within(goes_on, each) < 1, 0.0, most)
 
-    def strength(self, fall: float) -> tuple[float, float]:
-        """θ that brings a path this much lower each day, or each trade if days are fixed; and the largest to try."""
-        most = self.steepest
-        alone = max(tilting.root(self.pnl), tilting.where(lambda each: self._drift(each) > -fall, 0.0, most))
-        return alone / self.spread, most
+    def strength(self, fall: float) -> float:
+        """θ that brings a path this much lower each day, or each trade if days are fixed."""
+        reaching = tilting.where(lambda each: self._drift(each) > -fall, 0.0, self.steepest)
+        return max(tilting.root(self.pnl), reaching) / self.spread
 
     def _drift(self, strength: float) -> float:
         """The mean P&L of a day under the tilt, of a trade if days are fixed, as if trades were independent; -inf where
@@ -89,6 +97,17 @@ class Chain:
         price = (1 - going_on) / (float(ending.sum()) / self.pnl.size)
         within = dot(weight[~self.ends], self.pnl[~self.ends])
         return (within + price * dot(ending, self.pnl[self.ends])) / (price * float(ending.sum()))
+
+    def _growth_within(self, goes_on: Bools, strength: float) -> float:
+        """By what the tilted weight of the paths whose day has not ended grows with each trade."""
+        falls, more, growth = np.exp(-strength * self.pnl) * goes_on, np.exp(-strength * self.ahead), 0.0
+        for _ in range(ROUNDS_WITHIN):
+            chosen = falls * more
+            if not chosen.any():
+                return 0.0
+            before, more = more, self._expected(chosen)
+            growth = float(more.sum() * chosen.mean() / before.sum())
+        return growth
 
     def tilted(self, strength: float) -> tuple[Float64s, Float64s]:
         """Tilted by θ = `strength`: log g of each trade, and a / Z, how likely a block begins anew after it."""

@@ -76,7 +76,7 @@ def _tilt(plan: Plan, size: int, threshold: int) -> Tilt | None:
         alias=_padded(draws.table.other.astype(np.uint64) << 32 | draws.table.cut, size),
         ratio=_padded(draws.table.ratio, size),
         restart=_restart(draws.restarts, threshold, size) if plan.model is Model.STATIONARY else None,
-        stride=_int32(tilted.stride(plan)),
+        stride=None if weighting.within_a_day else _int32(tilted.stride(plan)),
         starts=_int32(weighting.starts),
         at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
         ways=_int32(tilting.WAYS * weighting.starts),

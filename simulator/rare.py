@@ -4,7 +4,7 @@ Draws are weighted by `simulator.tilting`. Each path carries W, its likelihood r
 paths is the mean of W over those that breach and 0 over the others, its standard error s/√N. How to tilt is chosen by
 pilots on random numbers of their own, so the choice does not bias the estimate: the weighting with the least relative
 variance among those that breached often enough to judge, and found no less than the others did. Short pilots say which
-are worth longer ones.
+are worth longer ones: the best by P&L, and the best by lowest points.
 
 A tilt that misses a way to breach yields too low a figure with too small an error. So a share of the paths is plain,
 and there is a figure only if it is precise (UNRELIABLE) and no single path makes up much of it (LARGEST_SHARE). Whether
@@ -66,17 +66,11 @@ FIRST_PATHS: Final = 1_024
 FIRST_HITS: Final = 8
 """A first pilot with fewer breaches is not followed up."""
 
-FOLLOWED_UP: Final = 2
-"""The best of the first pilots, which get BLOCK_PATHS more."""
-
 LEAST_HITS: Final = 30
 """Fewer breaches say too little of a variance."""
 
 UNRELIABLE: Final = 0.1
 """A relative standard error from which on a figure is not shown: so few paths make it up that the error is a guess."""
-
-MOST_STARTS: Final = 256
-"""Moments at which a tilt may begin, at most."""
 
 LOOKS: Final = (16, 32, 64)
 """Blocks of the main run after which it is given up if the figure would still be UNRELIABLE at the end. Fewer say too
@@ -87,9 +81,12 @@ LARGEST_SHARE: Final = 0.05
 """The most of a figure that one path may make up."""
 
 BELOW_OTHERS: Final = 4.0
-"""A pilot that found less than another by so many standard errors misses a way to breach. By chance it does so once in
-thousands of searches, with some ten pilots of few paths.
-"""
+"""A pilot that found less than another by so many standard errors misses a way to breach."""
+
+LESS_THAN_OTHERS: Final = 0.5
+"""So does one that found so much less than another whose relative error is below FAIRLY_SURE."""
+
+FAIRLY_SURE: Final = 0.4
 
 _PILOT: Final = 0x52415245
 _MAIN: Final = _PILOT + 1
@@ -140,8 +137,9 @@ class _Weights:
         return self.mean * math.sqrt(self.spread / self.paths) if self.total else 0.0
 
     def misses_some_of(self, other: _Weights) -> bool:
-        """Whether it found less than another by so many standard errors of both that it is no chance."""
-        return other.mean - self.mean > BELOW_OTHERS * math.hypot(other.error, self.error)
+        """Whether it found so much less than another that it is hardly chance."""
+        less = other.mean - self.mean > BELOW_OTHERS * math.hypot(other.error, self.error)
+        return less or (self.mean < LESS_THAN_OTHERS * other.mean and other.error < FAIRLY_SURE * other.mean)
 
     @property
     def spread(self) -> float:
@@ -234,21 +232,24 @@ def _best(plan: Plan, outcome: Outcome, launcher: Launcher) -> Weighting | None:
         return {weighting: _Weights.of(pilot, flight.land(), outcome) for (weighting, pilot), flight in flights}
 
     pilots = piloted(_weightings(plan, outcome), 0, FIRST_PATHS)
-    chosen = _by_variance(pilots, pilots, FIRST_HITS)[:FOLLOWED_UP]
-    both = {weighting: pilots[weighting] + more for weighting, more in piloted(chosen, 1, BLOCK_PATHS).items()}
-    return next(iter(_by_variance(both, pilots | both, LEAST_HITS)), None)
+    best = [_first(_ranked(pilots, FIRST_HITS), by_low=by_low) for by_low in (False, True)]
+    followed_up = piloted([each for each in best if each is not None], 1, BLOCK_PATHS)
+    both = {weighting: pilots[weighting] + more for weighting, more in followed_up.items()}
+    return next(iter(_ranked(both, LEAST_HITS)), None)
 
 
-def _by_variance(
-    pilots: Mapping[Weighting, _Weights], others: Mapping[Weighting, _Weights], hits: int
-) -> list[Weighting]:
+def _first(ranked: Iterable[Weighting], *, by_low: bool) -> Weighting | None:
+    return next((each for each in ranked if each.by_low == by_low), None)
+
+
+def _ranked(pilots: Mapping[Weighting, _Weights], hits: int) -> list[Weighting]:
     """The weightings with so many breaches that miss no way to breach which another has found, the best first."""
     found = {
-        weighting: each
+        weighting: each.spread
         for weighting, each in pilots.items()
-        if each.hits >= hits and not any(each.misses_some_of(other) for other in others.values())
+        if each.hits >= hits and not any(each.misses_some_of(other) for other in pilots.values())
     }
-    return sorted(found, key=lambda weighting: found[weighting].spread)
+    return sorted(found, key=found.__getitem__)
 
 
 def _with(plan: Plan, weighting: Weighting, purpose: int) -> Plan:
@@ -264,11 +265,11 @@ def _with(plan: Plan, weighting: Weighting, purpose: int) -> Plan:
 
 
 def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
-    """What pilots try: for the floor of a day, to begin on each day."""
-    daily = outcome is Outcome.BREACHED_DAILY_LOSS
-    starts = (tilting.STARTS[-1], min(plan.horizon_days, MOST_STARTS)) if daily else _starts(plan)
+    """What pilots try."""
+    within_a_day = outcome is Outcome.BREACHED_DAILY_LOSS
+    starts = (plan.horizon_days,) if within_a_day else _starts(plan)
     for distance in _distances(plan, outcome):
-        yield from tilted.weightings(plan, distance, 1 if daily else plan.horizon_days, starts)
+        yield from tilted.weightings(plan, distance, starts, within_a_day=within_a_day)
 
 
 def _starts(plan: Plan) -> tuple[int, ...]:

@@ -95,7 +95,12 @@ def from_bytes(data: bytes) -> tuple[RareEvent, ...]:
             probability=probability,
             std_error=std_error,
             paths=paths,
-            weighting=Weighting(strength=strength, starts=starts, by_low=by_low),
+            weighting=Weighting(
+                strength=strength,
+                starts=starts,
+                by_low=by_low,
+                within_a_day=outcome == Outcome.BREACHED_DAILY_LOSS,
+            ),
         )
         for outcome, probability, std_error, paths, strength, starts, by_low in _ENTRY.iter_unpack(data)
     )

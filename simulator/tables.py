@@ -52,15 +52,16 @@ class Restart(NamedTuple):
 class Tilt(NamedTuple):
     """The alias table of the weighted draws, padded: uint64[draws], the other draw over the cut, in the upper and the
     lower half, as one number is fetched faster than two; float64[draws], the ratio of each draw. And when the weights
-    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments. Of `ways` that a path may
-    go, equally likely, the first `at_a_start` lead to each moment; on those beyond all moments they never count.
-    `restart`: of the stationary bootstrap, else None.
+    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments; without a stride, for the
+    length of one day, of which the first `starts` are the moments. Of `ways` that a path may go, equally likely, the
+    first `at_a_start` lead to each moment; on those beyond all moments they never count. `restart`: of the stationary
+    bootstrap, else None.
     """
 
     alias: jax.Array
     ratio: jax.Array
     restart: Restart | None
-    stride: jax.Array
+    stride: jax.Array | None
     starts: jax.Array
     at_a_start: jax.Array
     ways: jax.Array

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -53,21 +53,21 @@ def draws(plan: Plan, weighting: Weighting) -> Draws | None:
     return (_by_low if weighting.by_low else _by_pnl)(_bootstrap(plan), weighting.strength)
 
 
-def weightings(plan: Plan, distance: float, days: float, starts: Sequence[int]) -> Iterator[Weighting]:
-    """What pilots try, for a floor so many minor units away that is met within about so many days."""
+def weightings(plan: Plan, distance: float, starts: Sequence[int], *, within_a_day: bool) -> Iterator[Weighting]:
+    """What pilots try, for a floor so many minor units away that is met within a day, or about the horizon."""
     bootstrap = _bootstrap(plan)
     found, low, chain = _scores(bootstrap), _lows(bootstrap), _chain(bootstrap)
     if found is None or low is None:
         return
-    fall = distance / max(1.0, days * _draws_a_day(plan))
-    if tilting.helps(found):
-        middle, most = (
-            (tilting.strength(found, fall), tilting.steepest(found)) if chain is None else chain.strength(fall)
-        )
-        yield from tilting.candidates(middle, most=most, starts=starts)
+    fall = distance / max(1.0, (1 if within_a_day else plan.horizon_days) * _draws_a_day(plan))
+    candidates = partial(tilting.candidates, starts=starts, within_a_day=within_a_day)
+    if tilting.helps(found) and chain is None:
+        yield from candidates(tilting.strength(found, fall), most=tilting.steepest(found))
+    elif tilting.helps(found) and chain is not None:
+        to_the_end = within_a_day and chain.ends is not None
+        yield from candidates(chain.steepest if to_the_end else chain.strength(fall), most=chain.steepest)
     if (low < np.minimum(found, 0.0)).any() and tilting.helps(low, by_low=True):
-        middle, most = tilting.strength(low, distance), tilting.steepest(low)
-        yield from tilting.candidates(middle, most=most, starts=starts, by_low=True)
+        yield from candidates(tilting.strength(low, distance), most=tilting.steepest(low), by_low=True)
 
 
 def stride(plan: Plan) -> int:
@@ -80,15 +80,18 @@ def weights(plan: Plan, finished: Finished, which: npt.NDArray[np.bool_]) -> Flo
     """The likelihood ratio of each of these paths of a tilted plan: 1 / ((1 - q) (Σ over the moments) / K + q).
 
     K moments, each as likely to be the one at which the tilt began; the sum is over the odds, tilted to plain, of the
-    draws from each moment on. A moment that the path did not live to see has odds of 1, as have the paths that are
-    plain, a share q of all.
+    draws from each moment on, or within each day. A moment that the path did not live to see has odds of 1, as have the
+    paths that are plain, a share q of all.
     """
     weighting = plan.weighting
     if weighting is None or finished.odds is None:
         raise ValueError("These paths were not tilted: give a plan with a weighting.")
-    steps = (finished.trades if finished.skipped is None else finished.trades + finished.skipped)[which]
-    passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
-    mean_odds = (finished.odds[which] + (weighting.starts - passed)) / weighting.starts
+    if weighting.within_a_day:
+        mean_odds = 1 + (finished.odds[which] - 1) / weighting.starts
+    else:
+        steps = (finished.trades if finished.skipped is None else finished.trades + finished.skipped)[which]
+        passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
+        mean_odds = (finished.odds[which] + (weighting.starts - passed)) / weighting.starts
     plain = tilting.PLAIN_WAYS / tilting.WAYS
     return np.asarray(1 / ((1 - plain) * mean_odds + plain), dtype=np.float64)
 

@@ -4,7 +4,8 @@ A draw of the history (a trade, a block, a day) whose P&L is s gets a weight pro
 the stationary bootstrap, whose blocks end by chance, the whole chain is tilted instead (`simulator.block_tilting`).
 Drawn from the tilted weights, paths fall, and each carries the likelihood ratio that makes its estimate unbiased
 (Siegmund 1976; Asmussen & Glynn 2007, ch. VI). A fall may begin at any time, above all below a floor that trails: so a
-path draws as it always does until one of `starts` moments, evenly spaced and each as likely, and tilted from then on.
+path draws as it always does until one of `starts` moments, evenly spaced and each as likely, and tilted from then on;
+for the floor of a day, on one day and on no other.
 One path in WAYS / PLAIN_WAYS is never tilted at all. A path's weight is the ratio to the mixture over all the moments
 at which it might have begun, never included: a defensive mixture (Hesterberg 1995; Owen & Zhou 2000), so no weight is
 beyond WAYS / PLAIN_WAYS, and a breach that plain paths see is seen here too.
@@ -32,7 +33,7 @@ from simulator.sums import dot
 
 Float64s = npt.NDArray[np.float64]
 
-FACTORS: Final = (0.7, 0.85, 1.0, 1.2)
+FACTORS: Final = (0.7, 0.85, 1.0, 1.2, 1.45)
 """Multiples of a strength that pilots try."""
 
 STARTS: Final = (1, 8)
@@ -55,12 +56,14 @@ _HALVINGS: Final = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighting:
     """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin. by_low: what counts of
-    a draw is the lowest point within it, not its P&L.
+    a draw is the lowest point within it, not its P&L. within_a_day: the moments are the first days, and it ends with
+    the day on which it began.
     """
 
     strength: float
     starts: int
     by_low: bool = False
+    within_a_day: bool = False
 
 
 def scores(model: Model, history: History, block_length: float) -> Float64s | None:
@@ -124,7 +127,7 @@ def strength(found: Float64s, fall: float) -> float:
 
 
 def candidates(
-    middle: float, *, most: float, starts: Sequence[int] = STARTS, by_low: bool = False
+    middle: float, *, most: float, starts: Sequence[int], by_low: bool = False, within_a_day: bool = False
 ) -> Iterator[Weighting]:
     """What pilots try: strengths about the middle one, and none beyond `most`."""
     tried = 0.0
@@ -133,7 +136,7 @@ def candidates(
             continue
         tried = each
         for moments in starts:
-            yield Weighting(strength=each, starts=moments, by_low=by_low)
+            yield Weighting(strength=each, starts=moments, by_low=by_low, within_a_day=within_a_day)
 
 
 def root(found: Float64s) -> float:

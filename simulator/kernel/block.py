@@ -234,7 +234,7 @@ def _moved(shape: Shape, block: Block) -> Block:
 
 
 def _held(loop: Loop) -> Held:
-    return Held(state=loop.state, odds=None if loop.draw.odds is None else loop.draw.odds.total, fan=loop.fan)
+    return Held(state=loop.state, odds=None if loop.draw.odds is None else loop.draw.odds.found, fan=loop.fan)
 
 
 def _kept(shape: Shape, block: Block) -> tuple[Held, jax.Array]:

@@ -17,7 +17,7 @@ from simulator.tables import Fan
 
 
 class Held(NamedTuple):
-    """What is left of a path that has ended. odds: as `simulator.kernel.odds.Odds.total`, or None."""
+    """What is left of a path that has ended. odds: as `simulator.kernel.odds.Odds.found`, or None."""
 
     state: State
     odds: jax.Array | None

@@ -30,7 +30,8 @@ worst_day      Day 1 + the upper half of w x (horizon days), w being the second 
 
 Importance sampling weights the draws (`simulator.tilting`): index i stays where the trade's second word is below the
 i-th cut, else it becomes the i-th other. When a path's weights begin to count, if ever, is the upper half of u x ways,
-u the first word of the pair before the one that says where a path starts. It and `fewer_winners` do not go together.
+u the first word of the pair before the one that says where a path starts; where they count within a day, that is which
+day. It and `fewer_winners` do not go together.
 Of the stationary bootstrap, T is that of the latest trade, once the weights count; with v the second word, the index is
 the upper half of v x n, and the lower half is compared with the cut.
 """
@@ -117,6 +118,8 @@ def next_trade(
     have a use for it.
     """
     draw, traded, over = _drawn(model, fixed_days=fixed_days, tables=tables, draw=draw, word=word, second=second)
+    if draw.odds is not None:
+        draw = draw._replace(odds=odds.after_day(draw.odds, over))
     if tables.losers is not None and second is not None:
         traded = overlays.fewer_winners(tables.losers, traded, multiply_high(second, tables.losers.number))
     if tables.worst_day is not None and draw.to_worst is not None:

@@ -61,6 +61,23 @@ def ruin_of_blocks_within(history: Sequence[int], length: float, room: int, trad
     return ruined
 
 
+def ruin_within_a_day(history: Sequence[int], ends: Sequence[bool], room: int) -> float:
+    """The same before a trade that ended its day is drawn, or with it, of independent trades of the history."""
+    top, ruined = 40 * room, 0.0
+    law = np.zeros(top + 1)
+    law[room] = 1.0
+    while law.sum() > 1e-15:
+        ahead = np.zeros_like(law)
+        for amount, end in zip(history, ends, strict=True):
+            ruined += float(law[: max(0, 1 - amount)].sum()) / len(history)
+            if not end:
+                rise, fall = max(amount, 0), max(-amount, 0)
+                ahead[rise : law.size - fall] += law[fall : law.size - rise] / len(history)
+        ahead[0] = 0.0
+        law = ahead
+    return ruined
+
+
 def new_peaks(allowance: int, needed: int) -> float:
     """P(so many new peaks before a fall of `allowance`) of a fair walk: each peak is left upwards with d / (d + 1)."""
     return (allowance / (allowance + 1)) ** needed

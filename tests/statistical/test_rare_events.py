@@ -193,7 +193,8 @@ def test_a_search_that_will_not_be_precise_is_given_up() -> None:
     with CountingLauncher(2) as launcher:
         assert rare.estimate(plan, [Outcome.BREACHED_MAX_DRAWDOWN], launcher) == ()
     pilots = len(list(rare._weightings(plan, Outcome.BREACHED_MAX_DRAWDOWN)))
-    assert launcher.looked_at - pilots - rare.FOLLOWED_UP == rare.LOOKS[0]
+    followed_up = launcher.looked_at - pilots - rare.LOOKS[0]
+    assert followed_up in {1, 2}, "the best by P&L, by the lowest point, or both"
 
 
 @pytest.mark.parametrize(
@@ -216,17 +217,21 @@ def test_blocks_and_days_that_end_by_chance_are_as_good_as_single_trades(
     assert event.paths <= most_blocks * rare.BLOCK_PATHS
 
 
-@pytest.mark.parametrize("starts", [1, 8])
+@pytest.mark.parametrize(("starts", "within_a_day"), [(1, False), (8, False), (3, True)])
 @pytest.mark.parametrize("by_low", [False, True])
 @pytest.mark.parametrize("model", [Model.IID, Model.DAY, Model.STATIONARY, Model.CIRCULAR])
-def test_the_weights_of_all_paths_are_one_on_average(model: Model, by_low: bool, starts: int) -> None:
+def test_the_weights_of_all_paths_are_one_on_average(
+    model: Model, by_low: bool, starts: int, within_a_day: bool
+) -> None:
     """Of those that breach and of those that do not: no draw is counted twice or not at all."""
     settings = Settings(model=model, block_length=4 if model in {Model.STATIONARY, Model.CIRCULAR} else None)
     plan = plan_for(heavy_tailed(), 5_500, days=40, paths=1, settings=settings)
-    weighted = rare._with(plan, Weighting(strength=0.001, starts=starts, by_low=by_low), 1)
+    strength = 0.003 if within_a_day else 0.001
+    weighting = Weighting(strength=strength, starts=starts, by_low=by_low, within_a_day=within_a_day)
+    weighted = rare._with(plan, weighting, 1)
     finished = Device(weighted).finished(range(10))
     weights = tilted.weights(weighted, finished, np.ones(finished.outcome.size, bool))
-    assert weights.std() > 0.3
+    assert weights.std() > 0.2
     assert abs(weights.mean() - 1) < ALLOWED_ERRORS * weights.std() / np.sqrt(weights.size)
 
 

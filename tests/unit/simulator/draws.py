@@ -37,7 +37,7 @@ Amounts = npt.NDArray[np.int32]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
     """Each [steps, paths]: the amounts of the trades, whether a trade was the last of its day, and after it the odds of
-    all draws of a weighted plan, summed over the moments so far.
+    a weighted plan as they are found.
     """
 
     trades: models.Traded
@@ -116,7 +116,7 @@ def drawn(plan: Plan, paths: int, steps: int) -> Drawn:
             both = zip(words(plan, index, pair), words(plan, index, pair + SECOND_STREAM), strict=True)
             for word, second in both:
                 state, traded, over = step(tables=tables, draw=state, word=word, second=second)
-                odds = jnp.ones(paths) if state.odds is None else state.odds.total
+                odds = jnp.ones(paths) if state.odds is None else state.odds.found
                 found.append((traded, jnp.broadcast_to(over, (paths,)), odds))
         trades, over, odds = jax.tree.map(lambda *each: np.stack(each)[:steps], *found)
     return Drawn(trades=trades, over=over, odds=odds)

@@ -79,8 +79,7 @@ def test_a_day_under_the_strength_brings_a_path_as_low_as_is_asked_for() -> None
     """Days of 1 to 9 trades or so, by chance: longer ones when tilted."""
     pnl, fall = trades(900), 400.0
     tilted = chain(pnl, length=1, trades_a_day=3)
-    strength, _ = tilted.strength(fall)
-    exponents, _ = tilted.tilted(strength)
+    exponents, _ = tilted.tilted(tilted.strength(fall))
     assert tilted.ends is not None
     shares = np.exp(exponents) / np.exp(exponents).sum()
     assert (shares @ pnl) / shares[tilted.ends].sum() == pytest.approx(-fall, rel=0.01)
@@ -89,16 +88,30 @@ def test_a_day_under_the_strength_brings_a_path_as_low_as_is_asked_for() -> None
 
 def test_trades_are_counted_where_days_are_fixed() -> None:
     pnl = trades()
-    assert chain(pnl, length=1).strength(50.0)[0] == pytest.approx(tilting.strength(pnl, 50.0))
+    assert chain(pnl, length=1).strength(50.0) == pytest.approx(tilting.strength(pnl, 50.0))
+    assert chain(pnl, length=1).steepest == tilting.steepest(pnl)
+
+
+def test_the_steepest_tilt_is_that_under_which_a_day_goes_on_until_it_has_fallen() -> None:
+    """Up with 0.5, down with 0.4, else the day ends, though it would go on with half of either: 0.5 / y + 0.4 y = 1."""
+    pnl = np.array([1.0] * 11 + [-1.0] * 9)
+    ends = np.zeros(20, bool)
+    ends[[0, 11]] = True
+    up, down = 10 / 20, 8 / 20
+    y = (1 + math.sqrt(1 - 4 * up * down)) / (2 * down)
+    tilted = Chain(pnl=pnl, ends=ends, restarts=1.0)
+    assert tilted.steepest == pytest.approx(math.log(y), rel=0.002)
+    assert tilted.strength(1e6) == pytest.approx(tilted.steepest, rel=0.002)
+    assert Chain(pnl=pnl, ends=np.ones(20, bool), restarts=1.0).steepest == pytest.approx(
+        tilting.steepest(pnl), rel=0.01
+    )
 
 
 def test_too_steep_a_tilt_is_still_one() -> None:
     """No price of a day makes up for trades that only lose."""
     pnl = np.array([-50.0, 20.0, -40.0, 30.0])
     tilted = Chain(pnl=pnl, ends=np.array([False, False, False, True]), restarts=0.5)
-    strength, most = tilted.strength(1e6)
-    assert 0 < strength <= most < math.inf
-    exponents, restarts = tilted.tilted(most)
+    exponents, restarts = tilted.tilted(1.0)
     assert np.isfinite(exponents).all()
     assert ((restarts > 0) & (restarts <= 1)).all()
     assert exponents[3] < exponents.max() - HIGHEST_PRICE

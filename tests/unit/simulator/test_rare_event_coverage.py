@@ -14,7 +14,7 @@ import pytest
 
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
-from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within
+from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within, ruin_within_a_day
 from tests.statistical.simulation import FRESH, START, rare_events
 from tests.unit.simulator.coverage import assert_nominal, holds
 from tests.unit.simulator.samples import plan_of
@@ -29,13 +29,13 @@ def heavy_tailed() -> list[int]:
     return np.rint(np.random.default_rng(1).standard_t(4, 100) * 3 + 1.7).astype(int).tolist()
 
 
-def held(history: Sequence[int], rules: Rules, settings: Settings, outcome: Outcome, truth: float) -> float:
+def held(
+    history: Sequence[int], rules: Rules, settings: Settings, outcome: Outcome, truth: float, *, trades_a_day: int = 1
+) -> float:
     """The share of the seeds for which there is a figure and its interval holds the truth."""
-    hits = 0
+    hits, days = 0, [list(history[first : first + trades_a_day]) for first in range(0, len(history), trades_a_day)]
     for seed in range(SEEDS):
-        plan = plan_of(
-            replace(settings, seed=seed, paths=1), days=[[each] for each in history], rules=rules, account=FRESH
-        )
+        plan = plan_of(replace(settings, seed=seed, paths=1), days=days, rules=rules, account=FRESH)
         [event] = rare_events(plan, [outcome])
         hits += holds(event.estimate, truth)
     return hits / SEEDS
@@ -74,3 +74,13 @@ def test_intervals_of_a_rare_daily_loss_cover_nominally() -> None:
     rules = Rules(starting_balance_minor=START, daily_loss=DailyLoss(limit_minor=limit))
     settings = Settings(model=Model.IID, trades_per_day=trades, horizon_days=days)
     assert_nominal(held(heavy_tailed(), rules, settings, Outcome.BREACHED_DAILY_LOSS, truth))
+
+
+def test_intervals_of_a_rare_daily_loss_cover_nominally_where_days_end_by_chance() -> None:
+    """With blocks of one trade a day ends with one in four, and is independent of the others."""
+    limit, days, history = 80, 10, heavy_tailed()
+    truth = 1 - (1 - ruin_within_a_day(history, [False, False, False, True] * 25, limit)) ** days
+    assert 1e-6 < truth < 1e-3
+    rules = Rules(starting_balance_minor=START, daily_loss=DailyLoss(limit_minor=limit))
+    settings = Settings(model=Model.STATIONARY, block_length=1, horizon_days=days)
+    assert_nominal(held(history, rules, settings, Outcome.BREACHED_DAILY_LOSS, truth, trades_a_day=4))

@@ -42,19 +42,37 @@ class Reader:
         way = self.words[START - 1][0] * tilting.WAYS * self.plan.weighting.starts >> 32
         moment = way // (tilting.WAYS - tilting.PLAIN_WAYS)
         self.stride = tilted.stride(self.plan)
-        self.begins = moment * self.stride if moment < self.plan.weighting.starts else 10**9
+        self.within_a_day = self.plan.weighting.within_a_day
+        self.begins = moment * (1 if self.within_a_day else self.stride)
+        if moment >= self.plan.weighting.starts:
+            self.begins = 10**9
         self.cursor = self.words[START][0] * self.trades >> 32
-        self.new_day, self.in_block, self.total = True, 0, 0.0
+        self.new_day, self.in_block = True, 0
+        self.in_day, self.day, self.before, self.total = 0, 0, 0.0, 1.0 if self.within_a_day else 0.0
 
     def steps(self) -> Iterator[tuple[int, float]]:
         """The trade of each step, numbered from 1, and the odds after it."""
         assert self.plan.weighting is not None
         for step in range(STEPS):
             word, second = (self.words[step // 2 + high][step % 2] for high in (0, SECOND_STREAM))
+            if self.within_a_day:
+                self.total *= self.move(word, second, weighted=self.day == self.begins)
+                if self.day_is_over():
+                    self.day, self.before, self.total = self.day + 1, self.before + self.total, 1.0
+                yield self.cursor + 1, self.before + self.total - self.day
+                continue
             if step % self.stride == 0 and step // self.stride < self.plan.weighting.starts:
                 self.total += 1
             self.total *= self.move(word, second, weighted=step >= self.begins)
             yield self.cursor + 1, self.total
+
+    def day_is_over(self) -> bool:
+        """Of blocks, and where days are fixed."""
+        self.in_day += 1
+        per_day = self.plan.spec.settings.trades_per_day
+        over = self.last_of_day[self.cursor] if per_day is None else self.in_day == per_day
+        self.in_day = 0 if over else self.in_day
+        return bool(over)
 
     def move(self, word: int, second: int, *, weighted: bool) -> float:
         """To the next trade; the odds of that."""
@@ -105,25 +123,29 @@ def all_words(plan: Plan) -> list[dict[int, tuple[int, int]]]:
 
 
 @pytest.mark.parametrize(
-    ("model", "fixed_days", "length", "starts", "by_low"),
+    ("model", "fixed_days", "length", "starts", "by_low", "within_a_day"),
     [
-        (Model.IID, True, None, 1, False),
-        (Model.IID, False, None, 3, False),
-        (Model.DAY, False, None, 3, True),
-        (Model.CIRCULAR, True, 4, 3, False),
-        (Model.STATIONARY, True, 4, 1, False),
-        (Model.STATIONARY, False, 4, 3, False),
-        (Model.STATIONARY, False, 4, 3, True),
-        (Model.STATIONARY, False, 1, 3, False),
+        (Model.IID, True, None, 1, False, False),
+        (Model.IID, False, None, 3, False, False),
+        (Model.IID, True, None, 5, False, True),
+        (Model.DAY, False, None, 3, True, False),
+        (Model.DAY, False, None, 5, True, True),
+        (Model.CIRCULAR, True, 4, 3, False, False),
+        (Model.STATIONARY, True, 4, 1, False, False),
+        (Model.STATIONARY, False, 4, 3, False, False),
+        (Model.STATIONARY, False, 4, 3, True, False),
+        (Model.STATIONARY, False, 1, 3, False, False),
+        (Model.STATIONARY, False, 4, 5, False, True),
+        (Model.STATIONARY, True, 4, 5, True, True),
     ],
 )
 def test_draws_are_weighted_as_is_written(
-    model: Model, fixed_days: bool, length: int | None, starts: int, by_low: bool
+    model: Model, fixed_days: bool, length: int | None, starts: int, by_low: bool, within_a_day: bool
 ) -> None:
     settings = Settings(
         model=model, block_length=length, trades_per_day=2 if fixed_days else None, horizon_days=12, seed=5
     )
-    weighting = Weighting(strength=0.15, starts=starts, by_low=by_low)
+    weighting = Weighting(strength=0.15, starts=starts, by_low=by_low, within_a_day=within_a_day)
     plan = replace(planned(NUMBERED, settings), weighting=weighting)
     found = drawn(plan, PATHS, STEPS)
     steps = [list(Reader(plan, each).steps()) for each in all_words(plan)]
