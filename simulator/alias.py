@@ -31,10 +31,10 @@ class Alias:
     ratio: Float64s
 
 
-def alias(exponents: Float64s) -> Alias:
-    """The table that draws index i with a probability proportional to exp(exponents[i])."""
-    weight = np.exp(exponents - exponents.max())
-    kept, other = _topped_up(weight / weight.sum() * weight.size)
+def alias(weights: Float64s) -> Alias:
+    """The table that draws index i with a probability proportional to weights[i], which are not negative, nor all 0."""
+    shares = weights / weights.max()
+    kept, other = _topped_up(shares / shares.sum() * shares.size)
     cut = np.minimum(np.rint(kept * TWO_32), TWO_32 - 1)
     exact = cut + np.bincount(other, TWO_32 - cut, minlength=cut.size)
     return Alias(cut=cut.astype(np.uint32), other=other.astype(np.uint32), ratio=exact / TWO_32)

@@ -49,6 +49,12 @@ class History:
         flags[self.day_start + self.day_trades - 1] = True
         return flags
 
+    @property
+    def hazard(self) -> npt.NDArray[np.float64]:
+        """float64[longest day]: the share of the days of more than k trades that had k + 1."""
+        ending = np.bincount(self.day_trades)[1:]
+        return np.asarray(ending / ending[::-1].cumsum()[::-1])
+
 
 def build_history(trades: Trades, day: TradingDay) -> History:
     """The history of `trades`, which are at least one."""

@@ -5,30 +5,27 @@ Every number here is exact. A level that lies beyond any balance a path may reac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator import tilted, tilting
+from simulator import tilted, tilting, within_a_day
+from simulator.history import History
 from simulator.host import handed
 from simulator.planning import Plan
 from simulator.quantiles import Quantiles
 from simulator.source import trails_open_equity
 from simulator.spec import REACH, Model, Scaling
-from simulator.tables import Curve, Fan, Losers, Restart, Step, Tables, Tilt, WorstDay
+from simulator.tables import Curve, Fan, Losers, Restart, Rooms, Step, Tables, Tilt, WorstDay, bucket
+from simulator.within_a_day import BANDS, Guide
 
 if TYPE_CHECKING:
     import jax
 
-SMALLEST_BUCKET: Final = 64
 TWO_32: Final = 1 << 32
-
-
-def bucket(size: int) -> int:
-    """The power of two that arrays of this size are padded to."""
-    return max(SMALLEST_BUCKET, 1 << (size - 1).bit_length())
 
 
 def _int32(value: int) -> jax.Array:
@@ -51,7 +48,7 @@ def tables(plan: Plan) -> Tables:
         trades=_uint32(history.trades),
         day_start=_padded(history.day_start.astype(np.uint32), size),
         days=_uint32(history.days),
-        hazard=_padded(_hazard(history.day_trades), size),
+        hazard=_padded(_hazard(history), size),
         longest_day=_int32(int(history.day_trades.max())),
         restart_below=_uint32(threshold - 1),
         restart_scale=_uint32(scale),
@@ -72,10 +69,12 @@ def _tilt(plan: Plan, size: int, threshold: int) -> Tilt | None:
     draws = None if weighting is None else tilted.draws(plan, weighting)
     if draws is None or weighting is None:
         return None
+    rows = 1 if draws.guide is None else within_a_day.rows(size)
     return Tilt(
-        alias=_padded(draws.table.other.astype(np.uint64) << 32 | draws.table.cut, size),
-        ratio=_padded(draws.table.ratio, size),
-        restart=_restart(draws.restarts, threshold, size) if plan.model is Model.STATIONARY else None,
+        alias=_rows([each.other.astype(np.uint64) << 32 | each.cut for each in draws.tables], rows, size),
+        ratio=_rows([each.ratio for each in draws.tables], rows, size),
+        restart=_restart(draws.restarts, threshold, rows, size) if plan.model is Model.STATIONARY else None,
+        rooms=None if draws.guide is None else _rooms(draws.guide),
         stride=None if weighting.within_a_day else _int32(tilted.stride(plan)),
         starts=_int32(weighting.starts),
         at_a_start=_int32(tilting.WAYS - tilting.PLAIN_WAYS),
@@ -83,14 +82,20 @@ def _tilt(plan: Plan, size: int, threshold: int) -> Tilt | None:
     )
 
 
-def _restart(restarts: npt.NDArray[np.float64] | None, threshold: int, size: int) -> Restart:
-    below = np.full(size, threshold) if restarts is None else np.clip(np.rint(restarts * TWO_32), 1, TWO_32)
+def _restart(restarts: npt.NDArray[np.float64] | None, threshold: int, rows: int, size: int) -> Restart:
+    below = np.full((rows, size), threshold) if restarts is None else np.clip(np.rint(restarts * TWO_32), 1, TWO_32)
     goes_on = 1 / (TWO_32 - threshold) if threshold < TWO_32 else 0.0
     return Restart(
-        below=_padded((below - 1).astype(np.uint32), size),
+        below=_rows((below - 1).astype(np.uint32), rows, size),
         begins=handed(np.float64(1 / threshold)),
         goes_on=handed(np.float64(goes_on)),
     )
+
+
+def _rooms(guide: Guide) -> Rooms:
+    begins = np.full(1 + len(BANDS), np.iinfo(np.int32).max, np.int32)
+    begins[: len(guide.begins)] = guide.begins
+    return Rooms(begins=handed(begins), cells=_int32(guide.cells), scale=handed(np.uint64(ceil(TWO_32 / guide.width))))
 
 
 def _curve(quantiles: Quantiles | None) -> Curve | None:
@@ -131,11 +136,9 @@ def _step(scaling: Scaling | None) -> Step | None:
     return None if scaling is None else Step(share=_int32(scaling.step_ppm))
 
 
-def _hazard(day_trades: npt.NDArray[np.int32]) -> npt.NDArray[np.uint32]:
-    """In 2^-32: the chance that a day with more than k trades ends after k + 1."""
-    ending = np.bincount(day_trades)[1:]
-    still_on = ending[::-1].cumsum()[::-1]
-    chance: npt.NDArray[np.float64] = np.rint(ending / still_on * TWO_32)
+def _hazard(history: History) -> npt.NDArray[np.uint32]:
+    """In 2^-32."""
+    chance: npt.NDArray[np.float64] = np.rint(history.hazard * TWO_32)
     return np.minimum(chance, TWO_32 - 1).astype(np.uint32)
 
 
@@ -148,6 +151,13 @@ def fan(shown_days: npt.NDArray[np.int32], horizon_days: int) -> Fan:
         shown_day=handed(np.concatenate([shown_days, padding]).astype(np.int32)),
         row_of_day=handed(row.astype(np.uint32)),
     )
+
+
+def _rows(values: Sequence[npt.NDArray[Any]] | npt.NDArray[Any], rows: int, size: int) -> jax.Array:
+    """Each padded, one after the other, and as many more."""
+    found = np.zeros((rows, size), values[0].dtype)
+    found[: len(values), : values[0].size] = values
+    return handed(found.ravel())
 
 
 def _padded(values: npt.NDArray[Any], size: int) -> jax.Array:

@@ -1,11 +1,18 @@
-"""The history and the model's numbers as a kernel takes them, padded to the buckets of `simulator.loading`."""
+"""The history and the model's numbers as a kernel takes them, padded to buckets."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     import jax
+
+SMALLEST_BUCKET: Final = 64
+
+
+def bucket(size: int) -> int:
+    """The power of two that arrays of this size are padded to."""
+    return max(SMALLEST_BUCKET, 1 << (size - 1).bit_length())
 
 
 class Curve(NamedTuple):
@@ -38,8 +45,18 @@ class WorstDay(NamedTuple):
     days: jax.Array
 
 
+class Rooms(NamedTuple):
+    """Which rows of tables hold for a path, see `simulator.within_a_day.Guide`. begins: int32[bands], beyond the last a
+    number that no day reaches; cells: int32[]; scale: uint64[], 2^32 over the width of a cell.
+    """
+
+    begins: jax.Array
+    cells: jax.Array
+    scale: jax.Array
+
+
 class Restart(NamedTuple):
-    """How often blocks of the stationary bootstrap begin when weighted. below: uint32[trades], padded, T after each
+    """How often blocks of the stationary bootstrap begin when weighted. below: uint32[rows x trades], T after each
     trade, less one; begins, goes_on: float64[], 1 / T and 1 / (2^32 - T) without weights, the latter 0 if every trade
     begins a block.
     """
@@ -50,17 +67,18 @@ class Restart(NamedTuple):
 
 
 class Tilt(NamedTuple):
-    """The alias table of the weighted draws, padded: uint64[draws], the other draw over the cut, in the upper and the
-    lower half, as one number is fetched faster than two; float64[draws], the ratio of each draw. And when the weights
-    may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts` such moments; without a stride, for the
-    length of one day, of which the first `starts` are the moments. Of `ways` that a path may go, equally likely, the
-    first `at_a_start` lead to each moment; on those beyond all moments they never count. `restart`: of the stationary
-    bootstrap, else None.
+    """The alias tables of the weighted draws, one after the other, each padded: uint64[rows x draws], the other draw
+    over the cut, in the upper and the lower half, as one number is fetched faster than two; float64[rows x draws], the
+    ratio of each draw. And when the weights may begin to count, int32[]: after 0, stride, 2 stride, … trades, `starts`
+    such moments, with one row; or with `rooms` for the length of one day, of which the first `starts` are the moments.
+    Of `ways` that a path may go, equally likely, the first `at_a_start` lead to each moment; on those beyond all
+    moments they never count. `restart`: of the stationary bootstrap, else None.
     """
 
     alias: jax.Array
     ratio: jax.Array
     restart: Restart | None
+    rooms: Rooms | None
     stride: jax.Array | None
     starts: jax.Array
     at_a_start: jax.Array

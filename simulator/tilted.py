@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from simulator import tilting
+from simulator import guided, tilting
 from simulator.alias import Alias, alias
 from simulator.block_tilting import Chain
 from simulator.history import History
 from simulator.planning import Plan
 from simulator.spec import Model
 from simulator.tally import Finished
-from simulator.tilting import Weighting
+from simulator.tilting import Draws, Weighting
 
 Float64s = npt.NDArray[np.float64]
 
@@ -33,16 +32,6 @@ class Bootstrap(NamedTuple):
     fixed_days: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Draws:
-    """Weighted draws. restarts: float64[trades], how likely a block of the stationary bootstrap begins anew after each
-    trade; None: as likely as without weights.
-    """
-
-    table: Alias
-    restarts: Float64s | None = None
-
-
 def scores(plan: Plan, *, by_low: bool = False) -> Float64s | None:
     """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
     return (_lows if by_low else _scores)(_bootstrap(plan))
@@ -50,22 +39,23 @@ def scores(plan: Plan, *, by_low: bool = False) -> Float64s | None:
 
 def draws(plan: Plan, weighting: Weighting) -> Draws | None:
     """The draws as they are weighted; None if nothing can be."""
+    if weighting.within_a_day:
+        return guided.draws(plan)
     return (_by_low if weighting.by_low else _by_pnl)(_bootstrap(plan), weighting.strength)
 
 
-def weightings(plan: Plan, distance: float, starts: Sequence[int], *, within_a_day: bool) -> Iterator[Weighting]:
-    """What pilots try, for a floor so many minor units away that is met within a day, or about the horizon."""
+def weightings(plan: Plan, distance: float, starts: Sequence[int]) -> Iterator[Weighting]:
+    """What pilots try, for a floor so many minor units away that is met about the horizon."""
     bootstrap = _bootstrap(plan)
     found, low, chain = _scores(bootstrap), _lows(bootstrap), _chain(bootstrap)
     if found is None or low is None:
         return
-    fall = distance / max(1.0, (1 if within_a_day else plan.horizon_days) * _draws_a_day(plan))
-    candidates = partial(tilting.candidates, starts=starts, within_a_day=within_a_day)
+    fall = distance / max(1.0, plan.horizon_days * _draws_a_day(plan))
+    candidates = partial(tilting.candidates, starts=starts)
     if tilting.helps(found) and chain is None:
         yield from candidates(tilting.strength(found, fall), most=tilting.steepest(found))
     elif tilting.helps(found) and chain is not None:
-        to_the_end = within_a_day and chain.ends is not None
-        yield from candidates(chain.steepest if to_the_end else chain.strength(fall), most=chain.steepest)
+        yield from candidates(chain.strength(fall), most=chain.steepest)
     if (low < np.minimum(found, 0.0)).any() and tilting.helps(low, by_low=True):
         yield from candidates(tilting.strength(low, distance), most=tilting.steepest(low), by_low=True)
 
@@ -140,13 +130,17 @@ def _chain(bootstrap: Bootstrap) -> Chain | None:
 def _by_pnl(bootstrap: Bootstrap, strength: float) -> Draws | None:
     found, chain = _scores(bootstrap), _chain(bootstrap)
     if found is None or chain is None:
-        return None if found is None else Draws(table=alias(-strength * found))
+        return None if found is None else Draws(tables=(_exponential(-strength * found),))
     exponents, restarts = chain.tilted(strength)
-    return Draws(table=alias(exponents), restarts=restarts)
+    return Draws(tables=(_exponential(exponents),), restarts=restarts[np.newaxis])
 
 
 @lru_cache(maxsize=2)
 def _by_low(bootstrap: Bootstrap, strength: float) -> Draws | None:
     """For a breach within one draw: which it is counts, not how long it lasts."""
     found = _lows(bootstrap)
-    return None if found is None else Draws(table=alias(-strength * found))
+    return None if found is None else Draws(tables=(_exponential(-strength * found),))
+
+
+def _exponential(exponents: Float64s) -> Alias:
+    return alias(np.exp(exponents - exponents.max()))

@@ -27,9 +27,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simulator.alias import Alias
 from simulator.history import History
 from simulator.spec import Model
 from simulator.sums import dot
+from simulator.within_a_day import Guide
 
 Float64s = npt.NDArray[np.float64]
 
@@ -56,14 +58,25 @@ _HALVINGS: Final = 50
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighting:
     """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin. by_low: what counts of
-    a draw is the lowest point within it, not its P&L. within_a_day: the moments are the first days, and it ends with
-    the day on which it began.
+    a draw is the lowest point within it, not its P&L. within_a_day: the moments are the first days, it ends with the
+    day on which it began, and draws are weighted not by θ, which is 0, but as `simulator.within_a_day` says.
     """
 
     strength: float
     starts: int
     by_low: bool = False
     within_a_day: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Draws:
+    """Weighted draws: one table, or one for each row of a guide. restarts: float64[tables, trades], how likely a block
+    of the stationary bootstrap begins anew after each trade; None: as likely as without weights.
+    """
+
+    tables: tuple[Alias, ...]
+    restarts: Float64s | None = None
+    guide: Guide | None = None
 
 
 def scores(model: Model, history: History, block_length: float) -> Float64s | None:
@@ -126,9 +139,7 @@ def strength(found: Float64s, fall: float) -> float:
     return max(root(found), where(lambda each: _tilted_mean(found, each) > -fall, 0.0, steepest(found)))
 
 
-def candidates(
-    middle: float, *, most: float, starts: Sequence[int], by_low: bool = False, within_a_day: bool = False
-) -> Iterator[Weighting]:
+def candidates(middle: float, *, most: float, starts: Sequence[int], by_low: bool = False) -> Iterator[Weighting]:
     """What pilots try: strengths about the middle one, and none beyond `most`."""
     tried = 0.0
     for each in sorted(min(most, middle * factor) for factor in FACTORS):
@@ -136,7 +147,7 @@ def candidates(
             continue
         tried = each
         for moments in starts:
-            yield Weighting(strength=each, starts=moments, by_low=by_low, within_a_day=within_a_day)
+            yield Weighting(strength=each, starts=moments, by_low=by_low)
 
 
 def root(found: Float64s) -> float:

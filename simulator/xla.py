@@ -19,9 +19,10 @@ PLUGINS: Final = "jax_plugins"
 LIBRARIES: Final = ("PJRT_NAMES_AND_LIBRARY_PATHS", "TPU_LIBRARY_PATH")
 """Where else it looks: what is in these variables, and libtpu."""
 
-WHOLE_LOOPS: Final = 1 << 22
+WHOLE_LOOPS: Final = 1 << 26
 """Bytes. A loop that touches fewer is compiled as one function instead of one for each array that a step yields, which
-a scheduler would then call one by one: a step of a tile takes some microseconds, and hundreds of calls as long.
+a scheduler would then call one by one: a step of a tile takes some microseconds, and hundreds of calls as long. More
+than the tables of any history take.
 """
 VECTOR_BITS: Final = 512
 """As wide as the CPU has them: all is integers, so nothing is lost by a lower clock on the few CPUs that lower it."""

@@ -258,8 +258,9 @@ def _next_pair(shape: Shape, job: Job, path: jax.Array, _: object, loop: Loop) -
 
 
 def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array | None) -> Loop:
+    more = None if second is None else models.Second(word=second, room=_room(shape, job, loop.state))
     draw, traded, over = models.next_trade(
-        shape.model, fixed_days=shape.fixed_days, tables=job.tables, draw=loop.draw, word=word, second=second
+        shape.model, fixed_days=shape.fixed_days, tables=job.tables, draw=loop.draw, word=word, second=more
     )
     if draw.odds is not None and loop.draw.odds is not None:
         draw = draw._replace(odds=odds.of_living(draw.odds, loop.draw.odds, rules.living(loop.state)))
@@ -268,3 +269,10 @@ def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array
     shown = rules.shown(shape.features, job.levels, state)
     fan = None if job.fan is None or loop.fan is None else record(job.fan, loop.fan, day, shown)
     return loop._replace(draw=draw, state=state, fan=fan)
+
+
+def _room(shape: Shape, job: Job, state: State) -> jax.Array | None:
+    """What the trades to come must lose for a breach of the day's limit, where weights depend on it."""
+    if job.tables.tilt is None or job.tables.tilt.rooms is None:
+        return None
+    return rules.room_of_day(shape.features, job.levels, state)

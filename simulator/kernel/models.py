@@ -109,19 +109,24 @@ def _odds(tilt: Tilt, word: jax.Array) -> Odds:
     return odds.begin(tilt, multiply_high(word, tilt.ways.astype(jnp.uint32))[0].astype(jnp.int32))
 
 
-def next_trade(
-    model: Model, *, fixed_days: bool, tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None = None
-) -> tuple[Draw, Traded, jax.Array]:
-    """The next trade of each path: (draw, trade, end of day bool[paths], or bool[] if days are fixed).
-
-    `second` uint32[paths] says which winners are replaced, or weights the draw; only `Tables.losers` and `Tables.tilt`
-    have a use for it.
+class Second(NamedTuple):
+    """What only `Tables.losers` and `Tables.tilt` have a use for. word: uint32[paths], says which winners are replaced,
+    or weights the draw; room: as of `odds.first_of_row`.
     """
+
+    word: jax.Array
+    room: jax.Array | None = None
+
+
+def next_trade(
+    model: Model, *, fixed_days: bool, tables: Tables, draw: Draw, word: jax.Array, second: Second | None = None
+) -> tuple[Draw, Traded, jax.Array]:
+    """The next trade of each path: (draw, trade, end of day bool[paths], or bool[] if days are fixed)."""
     draw, traded, over = _drawn(model, fixed_days=fixed_days, tables=tables, draw=draw, word=word, second=second)
     if draw.odds is not None:
         draw = draw._replace(odds=odds.after_day(draw.odds, over))
     if tables.losers is not None and second is not None:
-        traded = overlays.fewer_winners(tables.losers, traded, multiply_high(second, tables.losers.number))
+        traded = overlays.fewer_winners(tables.losers, traded, multiply_high(second.word, tables.losers.number))
     if tables.worst_day is not None and draw.to_worst is not None:
         traded = overlays.strike(tables.worst_day, traded, draw.to_worst == jnp.int32(0))
         draw = draw._replace(to_worst=overlays.nearer(draw.to_worst, over))
@@ -129,7 +134,7 @@ def next_trade(
 
 
 def _drawn(
-    model: Model, *, fixed_days: bool, tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None
+    model: Model, *, fixed_days: bool, tables: Tables, draw: Draw, word: jax.Array, second: Second | None
 ) -> tuple[Draw, Traded, jax.Array]:
     match model:
         case Model.IID:
@@ -148,13 +153,14 @@ def _drawn(
 
 
 def _weighted(
-    tables: Tables, draw: Draw, index: jax.Array, fresh: jax.Array, second: jax.Array | None
+    tables: Tables, draw: Draw, index: jax.Array, fresh: jax.Array, second: Second | None
 ) -> tuple[Draw, jax.Array]:
     """The index that is drawn where this trade begins with a fresh draw, and the odds that go with it."""
     if tables.tilt is None or draw.odds is None or second is None:
         return draw, index
-    index = odds.weighted(tables.tilt, draw.odds, index, second)
-    return draw._replace(odds=odds.after_draw(tables.tilt, draw.odds, index, fresh)), index
+    first = odds.first_of_row(tables.tilt, tables.packed.size, second.room, draw.in_day)
+    index = odds.weighted(tables.tilt, draw.odds, first, index, second.word)
+    return draw._replace(odds=odds.after_draw(tables.tilt, draw.odds, first + index, fresh)), index
 
 
 def _quantile(tables: Tables, word: jax.Array) -> Traded:
@@ -196,9 +202,7 @@ def _count_to_fixed(tables: Tables, draw: Draw, traded: Traded) -> tuple[Draw, T
     return draw._replace(in_day=jnp.where(over, jnp.int32(0), in_day)), traded, over
 
 
-def _next_of_day(
-    tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None
-) -> tuple[Draw, Traded, jax.Array]:
+def _next_of_day(tables: Tables, draw: Draw, word: jax.Array, second: Second | None) -> tuple[Draw, Traded, jax.Array]:
     day, _ = multiply_high(word, tables.days)
     draw, day = _weighted(tables, draw, day, draw.day_over, second)
     cursor = jnp.where(draw.day_over, _at(tables.day_start, day), draw.cursor + jnp.uint32(1))
@@ -207,7 +211,7 @@ def _next_of_day(
 
 
 def _next_of_block(
-    tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None, *, fixed_days: bool
+    tables: Tables, draw: Draw, word: jax.Array, second: Second | None, *, fixed_days: bool
 ) -> tuple[Draw, Traded, jax.Array]:
     draw, fresh, begins = _begins_a_block(tables, draw, word, second)
     cursor = jnp.where(begins, fresh, _following(tables, draw))
@@ -215,21 +219,22 @@ def _next_of_block(
 
 
 def _begins_a_block(
-    tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None
+    tables: Tables, draw: Draw, word: jax.Array, second: Second | None
 ) -> tuple[Draw, jax.Array, jax.Array]:
     """Where a block would begin, and whether one does."""
     tilt = tables.tilt
     if tilt is None or tilt.restart is None or draw.odds is None or second is None:
         return draw, multiply_high(word, tables.restart_scale)[0], word <= tables.restart_below
-    weighted, below = odds.restart_below(tilt.restart, draw.odds, draw.cursor, tables.restart_below)
+    first = odds.first_of_row(tilt, tables.packed.size, second.room, draw.in_day)
+    weighted, below = odds.restart_below(tilt.restart, draw.odds, first + draw.cursor, tables.restart_below)
     begins = word <= below
-    fresh = odds.weighted(tilt, draw.odds, *multiply_high(second, tables.trades))
-    found = odds.after_block(tilt, tilt.restart, draw.odds, below=weighted, index=fresh, begins=begins)
+    fresh = odds.weighted(tilt, draw.odds, first, *multiply_high(second.word, tables.trades))
+    found = odds.after_block(tilt, tilt.restart, draw.odds, below=weighted, index=first + fresh, begins=begins)
     return draw._replace(odds=found), fresh, begins
 
 
 def _next_of_fixed_block(
-    tables: Tables, draw: Draw, word: jax.Array, second: jax.Array | None, *, fixed_days: bool
+    tables: Tables, draw: Draw, word: jax.Array, second: Second | None, *, fixed_days: bool
 ) -> tuple[Draw, Traded, jax.Array]:
     fresh, _ = multiply_high(word, tables.trades)
     begins = draw.in_block == jnp.int32(0)

@@ -57,15 +57,34 @@ def begin(tilt: Tilt, number: jax.Array) -> Odds:
     return Odds(step=step, begins=begins, total=nothing, days=None)
 
 
-def weighted(tilt: Tilt, odds: Odds, index: jax.Array, word: jax.Array) -> jax.Array:
-    """The draw that a uniform one becomes; the same where the path's weights do not count yet."""
-    row = _at(tilt.alias, index)
+def first_of_row(tilt: Tilt, size: int, room: jax.Array | None, in_day: jax.Array) -> jax.Array:
+    """Where in the tables the row of each path begins, uint32[paths] or uint32[]. size: of a row; room: int32[paths],
+    what a loss must come to for a breach of the day's limit; None without rows.
+    """
+    if tilt.rooms is None or room is None:
+        return jnp.asarray(jnp.uint32(0))
+    rooms = tilt.rooms
+    cell = (jnp.maximum(room, jnp.int32(0)).astype(jnp.uint64) * rooms.scale >> jnp.uint64(32)).astype(jnp.int32)
+    band = jnp.int32(0)
+    for begin in range(1, rooms.begins.size):
+        band += (in_day >= rooms.begins[begin]).astype(jnp.int32)
+    row = band * rooms.cells + jnp.minimum(cell, rooms.cells - jnp.int32(1))
+    return jnp.asarray(row.astype(jnp.uint32) * jnp.uint32(size))
+
+
+def weighted(tilt: Tilt, odds: Odds, first: jax.Array, index: jax.Array, word: jax.Array) -> jax.Array:
+    """The draw that a uniform one becomes; the same where the path's weights do not count now. first: as of
+    `first_of_row`.
+    """
+    row = _at(tilt.alias, first + index)
     chosen = jnp.where(word < row.astype(jnp.uint32), index, (row >> jnp.uint64(32)).astype(jnp.uint32))
     return jnp.where(_count(odds), chosen, index)
 
 
 def after_draw(tilt: Tilt, odds: Odds, index: jax.Array, fresh: jax.Array) -> Odds:
-    """After a trade; `fresh` bool[paths] or bool[]: it, or the block or day that it begins, was drawn: as `index`."""
+    """After a trade; `fresh` bool[paths] or bool[]: it, or the block or day that it begins, was drawn: as `index`, in
+    its row.
+    """
     total = _begun(tilt, odds)
     return _after_trade(odds, jnp.where(fresh, total * _at(tilt.ratio, index), total))
 
@@ -74,7 +93,7 @@ def after_block(
     tilt: Tilt, restart: Restart, odds: Odds, *, below: jax.Array, index: jax.Array, begins: jax.Array
 ) -> Odds:
     """After a trade of the stationary bootstrap. below: as of `restart_below` with weights; begins: bool[paths], the
-    trade is the first of a block, drawn as `index`.
+    trade is the first of a block, drawn as `index`, in its row.
     """
     chance = below.astype(jnp.float64) + jnp.float64(1)
     anew = chance * restart.begins * _at(tilt.ratio, index)
@@ -83,8 +102,8 @@ def after_block(
 
 
 def restart_below(restart: Restart, odds: Odds, cursor: jax.Array, plain: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """A block begins after these trades when a word is not above this, uint32[paths]: with weights, and as each path
-    has it, which is `plain` where they do not count yet.
+    """A block begins after these trades, in their rows, when a word is not above this, uint32[paths]: with weights, and
+    as each path has it, which is `plain` where they do not count now.
     """
     below = _at(restart.below, cursor)
     return below, jnp.where(_count(odds), below, plain)

@@ -53,6 +53,7 @@ __all__ = [
     "left_reach",
     "living",
     "paid",
+    "room_of_day",
     "shown",
     "stamp",
     "stamped",
@@ -78,6 +79,11 @@ def final_pnl(features: Features, levels: Levels, state: State) -> jax.Array:
 def paid(features: Features, state: State) -> jax.Array:
     """What the trader was paid."""
     return state.paid if features.payouts is not None and features.payouts.splits else state.withdrawn
+
+
+def room_of_day(features: Features, levels: Levels, state: State) -> jax.Array:
+    """The least loss that would breach the day's limit, int32[paths]."""
+    return jnp.asarray(held(features, state) - floors.daily_floor(features, levels, state) + jnp.int32(1))
 
 
 def after_trade(features: Features, levels: Levels, state: State, traded: Traded, over: jax.Array) -> State:

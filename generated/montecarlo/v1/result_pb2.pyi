@@ -552,7 +552,9 @@ class RareEventEstimate(_message.Message):
     paths: _builtins.int
     """Paths used."""
     tilt: _builtins.float
-    """Strength of the exponential tilt, per unit of account currency; negative tilts towards losses."""
+    """Strength of the exponential tilt, per unit of account currency; negative tilts towards losses. 0 for the loss of a day,
+    whose draws are weighted by how likely each leads to it.
+    """
     @_builtins.property
     def probability(self) -> Global___Estimate:
         """The probability. The estimator is unbiased for a number of paths that is fixed; this one stops at a relative error, and

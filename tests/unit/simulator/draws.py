@@ -76,12 +76,13 @@ def planned(
     *,
     kind: DrawdownKind = DrawdownKind.TRAILING_INTRADAY,
     scaling: Scaling | None = None,
+    daily_limit: int = WIDE,
 ) -> Plan:
     """A plan on days of trades: P&Ls, or P&L with MAE and MFE; the account is wide enough for all of them."""
     rules = Rules(
         starting_balance_minor=2 * WIDE,
         max_drawdown=MaxDrawdown(kind=kind, allowance_minor=WIDE),
-        daily_loss=DailyLoss(limit_minor=WIDE),
+        daily_loss=DailyLoss(limit_minor=daily_limit),
         scaling=scaling,
     )
     trades = Trades.of(
@@ -102,8 +103,10 @@ def trade_of(at: datetime, amounts: int | tuple[int, int, int]) -> Trade:
 
 
 def drawn(plan: Plan, paths: int, steps: int) -> Drawn:
-    """The first trades of the first paths."""
+    """The first trades of the first paths, whatever they lose."""
     fixed = plan.spec.settings.trades_per_day is not None
+    guided, daily = plan.weighting is not None and plan.weighting.within_a_day, plan.spec.rules.daily_loss
+    room = opening = jnp.full(paths, daily.limit_minor if daily else 0, jnp.int32)
     tables = loading.tables(plan)
     index = np.arange(paths, dtype=np.uint32)
     found: list[Any] = []
@@ -115,7 +118,9 @@ def drawn(plan: Plan, paths: int, steps: int) -> Drawn:
         for pair in range(-(-steps // 2)):
             both = zip(words(plan, index, pair), words(plan, index, pair + SECOND_STREAM), strict=True)
             for word, second in both:
-                state, traded, over = step(tables=tables, draw=state, word=word, second=second)
+                more = models.Second(word=second, room=room if guided else None)
+                state, traded, over = step(tables=tables, draw=state, word=word, second=more)
+                room = jnp.where(over, opening, room + traded.pnl)
                 odds = jnp.ones(paths) if state.odds is None else state.odds.found
                 found.append((traded, jnp.broadcast_to(over, (paths,)), odds))
         trades, over, odds = jax.tree.map(lambda *each: np.stack(each)[:steps], *found)

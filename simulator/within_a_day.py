@@ -1,0 +1,265 @@
+"""How the draws of a day are weighted so that its loss meets the limit: by the chance that it then does.
+
+Of what may come next, draw j gets its plain probability times f(j), the chance that the limit is met before the day is
+over if j comes. So are the draws of the plain paths that breach (Doob 1957): hardly any is in vain, and all have nearly
+the same weight, whatever makes a breach: one trade or many, the last of the day or one before. f depends on the room,
+which is what a loss must come to for a breach, on where in its day the path is, and on what it may draw.
+
+It is found by going back from the breach: f is 1 where the lowest point of a draw is a breach, else the chance to
+breach from where it leads to, if the day goes on. Room is told apart by cells, each for the least room in it, and what
+else may end the path is left out. Both cost some variance and no bias, as a path's weight is the ratio of what was
+drawn (L'Ecuyer & Tuffin 2008).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Float64s = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+MOST_ROWS: Final = 128
+LEAST_ROWS: Final = 4
+MOST_ENTRIES: Final = 1 << 21
+"""Of the tables: a row for each cell of room in each band of a day, an entry for each draw in it."""
+
+CELLS: Final = 32
+"""Of room at most."""
+
+FEW_CELLS: Final = 12
+"""No more bands than leave so many cells to each."""
+
+AT_LIMIT: Final = 0.75
+"""The share of the cells that are below the limit. Those beyond are for a day that began with a profit."""
+
+BANDS: Final = (1, 2, 3, 4, 6, 8, 12)
+"""Trades to come in a day, or trades since it began, where a path is told apart from one with more; so one band more
+than these.
+"""
+
+DEPTH: Final = 256
+MOST_WORK: Final = 1 << 26
+"""Draws that are looked ahead at most, and fewer where each takes longer: entries of all of them."""
+
+SETTLED: Final = 0.01
+"""Chances that grow by less, relatively, if one draw more is looked ahead are good enough."""
+
+MOST_TIMES: Final = 4
+AS_STEEP: Final = 0.05
+"""Chances are found anew, so many times at most, until between cells their logarithms are as steep as was assumed, but
+for so much from one to the next.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Day:
+    """What is drawn, and when the day is over. pnl, worst: float64[draws], minor units, what a draw brings and its
+    lowest point, at most 0; of each trade where a draw is several, of `block` trades one after the other, wrapping.
+    restarts: how likely the next draw is a fresh one and not the next trade.
+
+    The day is over with a draw where `ends`, bool[draws]; or after `trades` of them; or by the hazard, float64[trades],
+    of ending after each trade, which is 1 at last.
+    """
+
+    pnl: Float64s
+    worst: Float64s
+    block: int = 1
+    restarts: float = 1.0
+    ends: Bools | None = None
+    trades: int | None = None
+    hazard: Float64s | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Guide:
+    """Row b * cells + c holds from trade begins[b] of a day on, for room in cell c, which is that of a room r where it
+    is the whole part of r / width; the last cell has no end. chances: float64[rows, draws], f; restarts: float64[rows,
+    draws], how likely a fresh draw comes after each, None where it always does.
+    """
+
+    begins: tuple[int, ...]
+    cells: int
+    width: float
+    chances: Float64s
+    restarts: Float64s | None
+
+    def possible(self, room: float) -> bool:
+        """Whether a day that opens with so much room, minor units, may breach."""
+        return bool(self.chances[min(self.cells - 1, int(room / self.width))].any())
+
+
+def rows(draws: int) -> int:
+    """How many rows there may be of so many draws."""
+    return max(LEAST_ROWS, min(MOST_ROWS, MOST_ENTRIES // draws))
+
+
+def guide(day: Day, limit: float, most_rows: int = MOST_ROWS) -> Guide:
+    """The weights for days that open with about so much room, minor units."""
+    begins = _begins(day, max(1, most_rows // FEW_CELLS))
+    grid = _Grid.of(limit, min(CELLS, most_rows // len(begins)))
+    chances = np.concatenate(_chances(day, begins, grid))
+    restarts = None if day.restarts == 1 else _restarts(day, chances)
+    return Guide(begins=begins, cells=grid.rooms.size, width=grid.width, chances=chances, restarts=restarts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Grid:
+    """rooms: float64[cells], the least of each cell; limit: the cell that begins with it."""
+
+    rooms: Float64s
+    width: float
+    limit: int
+
+    @staticmethod
+    def of(limit: float, cells: int) -> _Grid:
+        width = max(1.0, limit / round(AT_LIMIT * cells))
+        rooms = np.maximum(1.0, np.ceil(np.arange(cells) * width))
+        return _Grid(rooms=rooms, width=width, limit=round(limit / width))
+
+
+def _begins(day: Day, most: int) -> tuple[int, ...]:
+    """The trades of a day with which its bands begin, at most so many."""
+    bands = BANDS[: most - 1]
+    if day.trades is not None:
+        return (0, *(day.trades - left for left in reversed(bands) if left < day.trades))
+    if day.hazard is not None:
+        return (0, *(done for done in bands if done < day.hazard.size))
+    return (0,)
+
+
+def _chances(day: Day, begins: Sequence[int], grid: _Grid) -> list[Float64s]:
+    """f, float64[cells, draws], of what is drawn after so many trades of a day: on average over the rooms of a cell.
+
+    Found again and again: between cells it is as steep as it was found before.
+    """
+    steepness = 0.0
+    for _ in range(MOST_TIMES):
+        look = partial(_Look.of, day, grid=grid, steepness=steepness)
+        draws, chances = _looked_ahead(day, begins, grid, cache(look))
+        before, steepness = steepness, _steepness(chances, grid.limit)
+        if abs(steepness - before) < AS_STEEP:
+            break
+    return [look(each.trades, smeared=True).chances(each.ahead) for each in draws]
+
+
+def _steepness(chances: Float64s, limit: int) -> float:
+    """By how much the logarithm of the chance of a breach falls from cell to cell, about the limit."""
+    near, far = chances[limit // 2].mean(), chances[limit].mean()
+    return math.log(near / far) / (limit - limit // 2) if far else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Draw:
+    """One draw of a day, of so many trades. ahead: the chances beyond it, as `_expected` gives them."""
+
+    trades: int
+    ahead: Float64s
+
+
+def _looked_ahead(
+    day: Day, begins: Sequence[int], grid: _Grid, look: Callable[[int], _Look]
+) -> tuple[list[_Draw], Float64s]:
+    """What is drawn after so many trades of a day, and the chances before the first of these draws. look: one draw
+    ahead, of so many trades.
+    """
+    seen = dict[int, _Draw]()
+    for ends_with in [begins[0]] if day.block == 1 else reversed(begins):
+        chances = _expected(day, np.zeros((grid.rooms.size, day.pnl.size)))
+        for begin, trades, goes_on in _backwards(day, ends_with, _depth(day, grid)):
+            ahead = goes_on * chances
+            seen[begin] = _Draw(trades=trades, ahead=ahead)
+            chances = _expected(day, look(trades).chances(ahead))
+            if day.ends is not None and (chances - ahead <= SETTLED * chances)[: grid.limit + 1].all():
+                break
+        seen[ends_with] = seen[begin]
+    return [seen[begin] for begin in begins], chances
+
+
+def _depth(day: Day, grid: _Grid) -> int:
+    return max(1, min(DEPTH, MOST_WORK // (grid.rooms.size * day.pnl.size)))
+
+
+def _backwards(day: Day, begin: int, depth: int) -> Iterator[tuple[int, int, float]]:
+    """The draws of a day, the last one first, at most so many, back to that after so many trades: after how many trades
+    each begins, how many it is, and how likely the day goes on after it.
+    """
+    if day.hazard is not None:
+        for trade in reversed(range(begin, min(day.hazard.size, begin + depth))):
+            yield trade, 1, 1 - day.hazard[trade]
+    elif day.trades is None:
+        for _ in range(depth):
+            yield begin, day.block, 1.0
+    else:
+        starts = range(begin, day.trades, day.block)
+        for start in reversed(starts[-depth:]):
+            yield start, min(day.block, day.trades - start), 1.0
+
+
+def _expected(day: Day, chances: Float64s) -> Float64s:
+    """What f is of the draw after each, float64[cells, draws]; float64[cells, 1] where it is the same after all."""
+    anew: Float64s = day.restarts * chances.mean(axis=1, keepdims=True)
+    return anew if day.restarts == 1 else anew + (1 - day.restarts) * np.roll(chances, -1, axis=1)
+
+
+def _restarts(day: Day, chances: Float64s) -> Float64s:
+    anew, either = day.restarts * chances.mean(axis=1, keepdims=True), _expected(day, chances)
+    found: Float64s = np.divide(anew, either, out=np.full(chances.shape, day.restarts), where=either > 0)
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Look:
+    """One draw ahead of each cell, float64[cells, draws]. hits: the probability that the limit is met. The room that is
+    else left is between that of one cell and of the next: low, high: by what to multiply the chances of either, 0 where
+    the day is over. at: intp[cells, draws], where the former is in what `_expected` gives.
+    """
+
+    hits: Float64s
+    at: npt.NDArray[np.intp]
+    low: Float64s
+    high: Float64s
+
+    @staticmethod
+    def of(day: Day, trades: int, *, grid: _Grid, steepness: float, smeared: bool = False) -> _Look:
+        """A draw of so many trades, from the least room of each cell, or smeared from any room of it, but from no other
+        than the limit, with which most days open. steepness: by how much the logarithm of the chances falls from cell
+        to cell.
+        """
+        pnl, lowest, over = _played(day, trades)
+        rooms, cells = grid.rooms[:, None], grid.rooms.size
+        width = np.where(smeared & (np.arange(cells) != grid.limit), grid.width, 1.0)[:, None]
+        hits = np.clip((1 - lowest - rooms) / width, 0.0, 1.0)
+        left = np.clip((rooms + (width - 1) * (1 + hits) / 2 + pnl) / grid.width, 0, cells - 1)
+        cell = np.minimum(left.astype(np.intp), cells - 2)
+        goes_on = (1 - hits) * ~over
+        return _Look(
+            hits=hits,
+            at=cell if day.restarts == 1 else cell * pnl.size + np.arange(pnl.size),
+            low=goes_on * (cell + 1 - left) * np.exp(steepness * (cell - left)),
+            high=goes_on * (left - cell) * np.exp(steepness * (cell + 1 - left)),
+        )
+
+    def chances(self, ahead: Float64s) -> Float64s:
+        """f. ahead: what it is of the next draw, float64[cells, draws or 1]."""
+        found: Float64s = self.hits + self.low * ahead.take(self.at)
+        return found + self.high * ahead[1:].take(self.at)
+
+
+def _played(day: Day, block: int) -> tuple[Float64s, Float64s, Bools]:
+    """Of so many trades from each on: the P&L, the lowest point, and whether the day ends with one of them; the first
+    two up to the end of the day.
+    """
+    pnl, lowest, over = np.zeros(day.pnl.size), np.zeros(day.pnl.size), np.zeros(day.pnl.size, np.bool_)
+    for number in range(block):
+        lowest = np.where(over, lowest, np.minimum(lowest, pnl + np.roll(day.worst, -number)))
+        pnl = np.where(over, pnl, pnl + np.roll(day.pnl, -number))
+        if day.ends is not None:
+            over |= np.roll(day.ends, -number)
+    return pnl, lowest, over
