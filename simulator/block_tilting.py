@@ -70,7 +70,7 @@ class Chain:
     @cached_property
     def steepest(self) -> float:
         """The largest strength that is tried: at most that from which on no price of a day makes up for the trades
-        within it. That is also the best one for a fall within a day: the day goes on until it has come.
+        within it.
         """
         most = min(tilting.steepest(self.pnl), tilting.steepest(self.ahead) if self.ahead.any() else math.inf)
         if self.ends is None:

@@ -15,7 +15,7 @@ from simulator.loading_rules import anchor_raise
 from simulator.planning import Plan
 from simulator.source import FITTED
 from simulator.spec import DailyLoss, Model
-from simulator.tables import bucket
+from simulator.tables import bucket_of_trades
 from simulator.tilting import Draws, Weighting
 from simulator.within_a_day import Day, Guide, guide, rows
 
@@ -86,7 +86,7 @@ def _draws(bootstrap: Bootstrap) -> Draws | None:
 @lru_cache(maxsize=2)
 def _guide(bootstrap: Bootstrap) -> Guide | None:
     day = _day(bootstrap)
-    return None if day is None else guide(day, bootstrap.limit, rows(bucket(bootstrap.history.trades)))
+    return None if day is None else guide(day, bootstrap.limit, rows(bucket_of_trades(bootstrap.history.trades)))
 
 
 def _day(bootstrap: Bootstrap) -> Day | None:

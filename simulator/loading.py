@@ -19,7 +19,7 @@ from simulator.planning import Plan
 from simulator.quantiles import Quantiles
 from simulator.source import trails_open_equity
 from simulator.spec import REACH, Model, Scaling
-from simulator.tables import Curve, Fan, Losers, Restart, Rooms, Step, Tables, Tilt, WorstDay, bucket
+from simulator.tables import Curve, Fan, Losers, Restart, Rooms, Step, Tables, Tilt, WorstDay, bucket, bucket_of_trades
 from simulator.within_a_day import BANDS, Guide
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def tables(plan: Plan) -> Tables:
     scale = max(history.trades, round(history.trades * block_length))
     threshold = round(history.trades * TWO_32 / scale)
     packed = history.pnl_minor * np.int32(2) + history.last_of_day.astype(np.int32)
-    size, low, high = bucket(history.trades), _low(plan), _high(plan)
+    size, low, high = bucket_of_trades(history.trades), _low(plan), _high(plan)
     return Tables(
         packed=_padded(packed.astype(np.int32), size),
         trades=_uint32(history.trades),

@@ -74,6 +74,14 @@ def can_be_sought(plan: Plan, outcome: Outcome) -> bool:
     return next(_weightings(plan, outcome), None) is not None
 
 
+def of_each_kind(plan: Plan) -> Iterator[Plan]:
+    """One path, weighted, for each kernel that a search may run: so that it is compiled."""
+    for outcome in possible(plan.spec.rules):
+        weighting = next(_weightings(plan, outcome), None)
+        if weighting is not None:
+            yield replace(_with(plan, weighting, _PILOT), paths=1)
+
+
 def _is_rare(breaches: int, paths: int) -> bool:
     return breaches < FEW and probability(breaches, paths).ci_high < RARE
 

@@ -7,12 +7,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     import jax
 
-SMALLEST_BUCKET: Final = 64
+SMALLEST: Final = 64
+FEW_TRADES: Final = 512
+"""Histories of so many trades or fewer share one bucket, and so their kernels: most have no more, and padding costs a
+path nothing.
+"""
 
 
-def bucket(size: int) -> int:
+def bucket(size: int, smallest: int = SMALLEST) -> int:
     """The power of two that arrays of this size are padded to."""
-    return max(SMALLEST_BUCKET, 1 << (size - 1).bit_length())
+    return max(smallest, 1 << (size - 1).bit_length())
+
+
+def bucket_of_trades(trades: int) -> int:
+    """The size of all tables of a history of so many trades."""
+    return bucket(trades, FEW_TRADES)
 
 
 class Curve(NamedTuple):

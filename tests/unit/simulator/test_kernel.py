@@ -10,6 +10,7 @@ import pytest
 from simulator import compiled, engine
 from simulator.device import Device
 from simulator.spec import DailyAction, DailyLoss, DrawdownKind, MaxDrawdown, MinimumDays, Model, Rules, Settings
+from simulator.tables import bucket_of_trades
 from tests.unit.simulator.samples import DAYS, RULES, START, plan_of
 
 
@@ -33,8 +34,13 @@ def test_jobs_of_one_shape_share_one_compilation(model: Model, traces: list[obje
 
 def test_histories_of_one_bucket_share_one_compilation(traces: list[object]) -> None:
     run(Settings(paths=200), days=((10, -20), (5,)) * 30)
-    run(Settings(paths=200), days=((3,), (-2,), (1, 1, 1, 1, 1)) * 16)
+    run(Settings(paths=200), days=((3,), (-2,), (1, 1, 1, 1, 1)) * 73)
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize(("trades", "bucket"), [(1, 512), (512, 512), (513, 1024), (1024, 1024), (1025, 2048)])
+def test_most_histories_are_of_one_bucket(trades: int, bucket: int) -> None:
+    assert bucket_of_trades(trades) == bucket
 
 
 @pytest.mark.parametrize("model", [Model.IID, Model.STATIONARY])
