@@ -6,9 +6,8 @@ the same weight, whatever makes a breach: one trade or many, the last of the day
 which is what a loss must come to for a breach, on where in its day the path is, and on what it may draw.
 
 It is found by going back from the breach: f is 1 where the lowest point of a draw is a breach, else the chance to
-breach from where it leads to, if the day goes on. Room is told apart by cells, each for the least room in it, and what
-else may end the path is left out. Both cost some variance and no bias, as a path's weight is the ratio of what was
-drawn (L'Ecuyer & Tuffin 2008).
+breach from where it leads to, if the day goes on. Room is told apart by cells, and what else may end the path is left
+out. Both cost some variance and no bias, as a path's weight is the ratio of what was drawn (L'Ecuyer & Tuffin 2008).
 """
 
 from __future__ import annotations
@@ -51,6 +50,9 @@ MOST_WORK: Final = 1 << 26
 SETTLED: Final = 0.01
 """Chances that grow by less, relatively, if one draw more is looked ahead are good enough."""
 
+ROUNDING: Final = 1e-9
+"""Of a number of cells."""
+
 MOST_TIMES: Final = 4
 AS_STEEP: Final = 0.05
 """Chances are found anew, so many times at most, until between cells their logarithms are as steep as was assumed, but
@@ -81,7 +83,8 @@ class Day:
 class Guide:
     """Row b * cells + c holds from trade begins[b] of a day on, for room in cell c, which is that of a room r where it
     is the whole part of r / width; the last cell has no end. chances: float64[rows, draws], f; restarts: float64[rows,
-    draws], how likely a fresh draw comes after each, None where it always does.
+    draws], how likely a fresh draw comes after each, None where it always does; whole: f is of as many draws as a day
+    may have.
     """
 
     begins: tuple[int, ...]
@@ -89,10 +92,12 @@ class Guide:
     width: float
     chances: Float64s
     restarts: Float64s | None
+    whole: bool
 
     def possible(self, room: float) -> bool:
-        """Whether a day that opens with so much room, minor units, may breach."""
-        return bool(self.chances[min(self.cells - 1, int(room / self.width))].any())
+        """Whether a day that opens with so much room, minor units, may breach, as far as is known."""
+        cell = min(self.cells - 1, int(room / self.width + ROUNDING))
+        return not self.whole or bool(self.chances[cell].any())
 
 
 def rows(draws: int) -> int:
@@ -104,9 +109,11 @@ def guide(day: Day, limit: float, most_rows: int = MOST_ROWS) -> Guide:
     """The weights for days that open with about so much room, minor units."""
     begins = _begins(day, max(1, most_rows // FEW_CELLS))
     grid = _Grid.of(limit, min(CELLS, most_rows // len(begins)))
-    chances = np.concatenate(_chances(day, begins, grid))
+    chances, whole = _chances(day, begins, grid)
     restarts = None if day.restarts == 1 else _restarts(day, chances)
-    return Guide(begins=begins, cells=grid.rooms.size, width=grid.width, chances=chances, restarts=restarts)
+    return Guide(
+        begins=begins, cells=grid.rooms.size, width=grid.width, chances=chances, restarts=restarts, whole=whole
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,19 +141,20 @@ def _begins(day: Day, most: int) -> tuple[int, ...]:
     return (0,)
 
 
-def _chances(day: Day, begins: Sequence[int], grid: _Grid) -> list[Float64s]:
-    """f, float64[cells, draws], of what is drawn after so many trades of a day: on average over the rooms of a cell.
+def _chances(day: Day, begins: Sequence[int], grid: _Grid) -> tuple[Float64s, bool]:
+    """f, float64[bands * cells, draws], of what is drawn after so many trades of a day: on average over the rooms of a
+    cell. And whether as many draws are in it as a day may have.
 
     Found again and again: between cells it is as steep as it was found before.
     """
     steepness = 0.0
     for _ in range(MOST_TIMES):
         look = partial(_Look.of, day, grid=grid, steepness=steepness)
-        draws, chances = _looked_ahead(day, begins, grid, cache(look))
+        draws, chances, whole = _looked_ahead(day, begins, grid, cache(look))
         before, steepness = steepness, _steepness(chances, grid.limit)
         if abs(steepness - before) < AS_STEEP:
             break
-    return [look(each.trades, smeared=True).chances(each.ahead) for each in draws]
+    return np.concatenate([look(each.trades, smeared=True).chances(each.ahead) for each in draws]), whole
 
 
 def _steepness(chances: Float64s, limit: int) -> float:
@@ -165,25 +173,34 @@ class _Draw:
 
 def _looked_ahead(
     day: Day, begins: Sequence[int], grid: _Grid, look: Callable[[int], _Look]
-) -> tuple[list[_Draw], Float64s]:
-    """What is drawn after so many trades of a day, and the chances before the first of these draws. look: one draw
-    ahead, of so many trades.
+) -> tuple[list[_Draw], Float64s, bool]:
+    """What is drawn after so many trades of a day, the chances before the first of these draws, and whether they are of
+    the whole day. look: one draw ahead, of so many trades.
     """
-    seen = dict[int, _Draw]()
+    seen, settled, depth = dict[int, _Draw](), False, _depth(day, grid)
     for ends_with in [begins[0]] if day.block == 1 else reversed(begins):
         chances = _expected(day, np.zeros((grid.rooms.size, day.pnl.size)))
-        for begin, trades, goes_on in _backwards(day, ends_with, _depth(day, grid)):
+        for begin, trades, goes_on in _backwards(day, ends_with, depth):
             ahead = goes_on * chances
             seen[begin] = _Draw(trades=trades, ahead=ahead)
             chances = _expected(day, look(trades).chances(ahead))
-            if day.ends is not None and (chances - ahead <= SETTLED * chances)[: grid.limit + 1].all():
+            settled = bool((chances - ahead <= SETTLED * chances)[: grid.limit + 1].all())
+            if day.ends is not None and settled:
                 break
         seen[ends_with] = seen[begin]
-    return [seen[begin] for begin in begins], chances
+    whole = settled if day.ends is not None else _draws_of(day) <= depth
+    return [seen[begin] for begin in begins], chances, whole
 
 
 def _depth(day: Day, grid: _Grid) -> int:
     return max(1, min(DEPTH, MOST_WORK // (grid.rooms.size * day.pnl.size)))
+
+
+def _draws_of(day: Day) -> float:
+    """How many draws a day has at most."""
+    if day.hazard is not None:
+        return day.hazard.size
+    return math.inf if day.trades is None else math.ceil(day.trades / day.block)
 
 
 def _backwards(day: Day, begin: int, depth: int) -> Iterator[tuple[int, int, float]]:

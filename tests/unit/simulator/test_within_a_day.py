@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
-from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, FEW_CELLS, MOST_ROWS, SETTLED, Day, guide
+from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, DEPTH, FEW_CELLS, MOST_ROWS, SETTLED, Day, guide
 from simulator.within_a_day import rows as rows_of
 from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within
 
@@ -91,6 +92,18 @@ def test_what_no_day_can_lose_is_known() -> None:
     whole = guide(DAYS["drawn whole"], 4)
     assert whole.possible(4)
     assert not whole.possible(5)
+
+
+def test_where_not_all_draws_are_looked_at_a_loss_is_not_ruled_out() -> None:
+    """1,000 trades of a day of which each may lose 1."""
+    pnl = np.array([-1.0, 1.0, 1.0])
+    busy = Day(pnl=pnl, worst=np.minimum(pnl, 0), trades=1_000)
+    found = guide(busy, 5_000)
+    assert not found.whole
+    assert found.possible(5_000)
+    assert guide(replace(busy, trades=DEPTH), 5_000).whole
+    assert guide(DAYS["ends by chance"], LIMIT).whole
+    assert not guide(DAYS["three trades"], 33_333).possible(33_333)
 
 
 def heavy_tailed(count: int = 100) -> list[int]:
