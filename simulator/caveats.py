@@ -75,15 +75,18 @@ def caveats(
     """The warnings of a result, those of the history first. `shown`: the breaches of which importance sampling found a
     figure that is shown; None if it was not tried. `histories`: the resampled ones.
     """
+    sought = () if shown is None else rare.wanted(plan, tally)
+    ruled_out = [end for end in sought if not rare.can_be_sought(plan, end)]
+    known = {*(shown or ()), *ruled_out}
     return [
         *_of_size(plan.history, diagnostics),
         *_of_time(diagnostics),
         *_of_trades(plan.history),
         *_of_data(plan.history, plan.spec.rules),
         *_of_excursions(plan, diagnostics),
-        *_of_paths(plan.spec.rules, tally, shown or ()),
+        *_of_paths(plan.spec.rules, tally, known),
         *_of_passes(plan, tally),
-        *(() if shown is None else _of_rare_events(plan, tally, shown)),
+        *_of_rare_events([end for end in sought if end not in known]),
         *_of_effort(plan, tally),
         *_of_histories(plan, histories),
     ]
@@ -178,8 +181,7 @@ def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
     )
 
 
-def _of_rare_events(plan: Plan, tally: Tally, shown: Collection[Outcome]) -> Iterator[Caveat]:
-    missed = [end for end in rare.wanted(plan, tally) if end not in shown and rare.can_be_sought(plan, end)]
+def _of_rare_events(missed: Collection[Outcome]) -> Iterator[Caveat]:
     if missed:
         yield _caveat(
             Code.RARE_EVENT_UNRELIABLE,
@@ -189,7 +191,8 @@ def _of_rare_events(plan: Plan, tally: Tally, shown: Collection[Outcome]) -> Ite
         )
 
 
-def _of_paths(rules: Rules, tally: Tally, shown: Collection[Outcome]) -> Iterator[Caveat]:
+def _of_paths(rules: Rules, tally: Tally, known: Collection[Outcome]) -> Iterator[Caveat]:
+    """known: the breaches whose probability is known otherwise, or that no draws can bring."""
     if tally.paths < MIN_PATHS:
         yield _caveat(
             Code.FEW_PATHS,
@@ -198,7 +201,7 @@ def _of_paths(rules: Rules, tally: Tally, shown: Collection[Outcome]) -> Iterato
         )
     ends = tuple(rare.possible(rules))
     breaches = sum(tally.outcomes[end] for end in ends)
-    if breaches < MIN_EVENTS and not set(ends) <= set(shown):
+    if breaches < MIN_EVENTS and not set(ends) <= set(known):
         yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
 
 

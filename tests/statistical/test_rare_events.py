@@ -152,7 +152,8 @@ def test_what_no_day_can_lose_is_not_sought_and_not_missed() -> None:
         assert rare.estimate(plan, [Outcome.BREACHED_DAILY_LOSS], launcher) == ()
     assert not launcher.looked_at
     built = result.build(plan, crew.simulate(plan), 0.0)
-    assert "RARE_EVENT_UNRELIABLE" not in {each.code for each in built.warnings}
+    assert [each.outcome for each in built.rare_events] == ["breached_max_drawdown"]
+    assert not {"RARE_EVENT_UNRELIABLE", "FEW_BREACHES"} & {each.code for each in built.warnings}
 
 
 def test_the_errors_are_those_of_repeated_runs() -> None:
