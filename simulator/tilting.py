@@ -35,7 +35,7 @@ from simulator.within_a_day import Guide
 
 Float64s = npt.NDArray[np.float64]
 
-FACTORS: Final = (0.7, 0.85, 1.0, 1.2, 1.45)
+FACTORS: Final = (0.8, 1.0, 1.25)
 """Multiples of a strength that pilots try."""
 
 STARTS: Final = (1, 8)

@@ -208,8 +208,7 @@ def test_an_account_that_is_nowhere_near_its_floor_has_a_result() -> None:
 
 
 def test_a_tilt_that_misses_most_ways_to_breach_is_not_chosen() -> None:
-    """With this seed a tilt whose figure is 4e-18, to a percent, stands beside some that are 5.7e-5 and two that are
-    anything up to 1e-3."""
+    """One whose figure is 4e-18, to a percent, stands beside others that are 5.7e-5."""
     plan = plan_for(heavy_tailed(), 5_500, days=126, paths=1, settings=Settings(model=Model.DAY))
     [event] = rare_events(replace(plan, seed=22), [Outcome.BREACHED_MAX_DRAWDOWN])
     assert event.probability == pytest.approx(5.7e-5, rel=0.05)
