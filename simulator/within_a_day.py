@@ -44,8 +44,11 @@ than these.
 """
 
 DEPTH: Final = 256
+LEAST_DEPTH: Final = 16
 MOST_WORK: Final = 1 << 26
-"""Draws that are looked ahead at most, and fewer where each takes longer: entries of all of them."""
+"""Draws that are looked ahead at most; fewer where each takes long, so that they have so many entries; but at least as
+many as bands tell apart.
+"""
 
 SETTLED: Final = 0.01
 """Chances that grow by less, relatively, if one draw more is looked ahead are good enough."""
@@ -58,6 +61,9 @@ AS_STEEP: Final = 0.05
 """Chances are found anew, so many times at most, until between cells their logarithms are as steep as was assumed, but
 for so much from one to the next.
 """
+
+FIRST_LOOK: Final = 4
+"""The first time one in so many draws is looked ahead: how steep chances are is then assumed but roughly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -148,9 +154,9 @@ def _chances(day: Day, begins: Sequence[int], grid: _Grid) -> tuple[Float64s, bo
     Found again and again: between cells it is as steep as it was found before.
     """
     steepness = 0.0
-    for _ in range(MOST_TIMES):
+    for depth in _depths(grid.rooms.size * day.pnl.size):
         look = partial(_Look.of, day, grid=grid, steepness=steepness)
-        draws, chances, whole = _looked_ahead(day, begins, grid, cache(look))
+        draws, chances, whole = _looked_ahead(day, begins, grid, depth, cache(look))
         before, steepness = steepness, _steepness(chances, grid.limit)
         if abs(steepness - before) < AS_STEEP:
             break
@@ -172,12 +178,12 @@ class _Draw:
 
 
 def _looked_ahead(
-    day: Day, begins: Sequence[int], grid: _Grid, look: Callable[[int], _Look]
+    day: Day, begins: Sequence[int], grid: _Grid, depth: int, look: Callable[[int], _Look]
 ) -> tuple[list[_Draw], Float64s, bool]:
     """What is drawn after so many trades of a day, the chances before the first of these draws, and whether they are of
-    the whole day. look: one draw ahead, of so many trades.
+    the whole day. depth: of so many draws; look: one draw ahead, of so many trades.
     """
-    seen, settled, depth = dict[int, _Draw](), False, _depth(day, grid)
+    seen, settled = dict[int, _Draw](), False
     for ends_with in [begins[0]] if day.block == 1 else reversed(begins):
         chances = _expected(day, np.zeros((grid.rooms.size, day.pnl.size)))
         for begin, trades, goes_on in _backwards(day, ends_with, depth):
@@ -192,8 +198,11 @@ def _looked_ahead(
     return [seen[begin] for begin in begins], chances, whole
 
 
-def _depth(day: Day, grid: _Grid) -> int:
-    return max(1, min(DEPTH, MOST_WORK // (grid.rooms.size * day.pnl.size)))
+def _depths(entries: int) -> list[int]:
+    """How many draws are looked ahead each time, one having so many entries; where that takes long, twice at most."""
+    most = max(LEAST_DEPTH, MOST_WORK // entries)
+    depth = min(DEPTH, most)
+    return [max(LEAST_DEPTH, depth // FIRST_LOOK), *[depth] * (MOST_TIMES - 1 if depth == DEPTH else 1)]
 
 
 def _draws_of(day: Day) -> float:
