@@ -75,18 +75,18 @@ def caveats(
     """The warnings of a result, those of the history first. `shown`: the breaches of which importance sampling found a
     figure that is shown; None if it was not tried. `histories`: the resampled ones.
     """
-    sought = () if shown is None else rare.wanted(plan, tally)
-    ruled_out = [end for end in sought if not rare.can_be_sought(plan, end)]
-    known = {*(shown or ()), *ruled_out}
+    unseen = () if shown is None else [end for end in rare.wanted(plan, tally) if end not in shown]
+    missed = [end for end in unseen if rare.can_be_sought(plan, end)]
+    ruled_out = set(unseen).difference(missed)
     return [
         *_of_size(plan.history, diagnostics),
         *_of_time(diagnostics),
         *_of_trades(plan.history),
         *_of_data(plan.history, plan.spec.rules),
         *_of_excursions(plan, diagnostics),
-        *_of_paths(plan.spec.rules, tally, known),
+        *_of_paths(plan.spec.rules, tally, {*(shown or ()), *ruled_out}),
         *_of_passes(plan, tally),
-        *_of_rare_events([end for end in sought if end not in known]),
+        *_of_rare_events(missed),
         *_of_effort(plan, tally),
         *_of_histories(plan, histories),
     ]
