@@ -12,13 +12,16 @@ from riskio.trades_csv import COLUMNS
 SAMPLE_ASSESSMENT = "asm-lucky-001"
 SAMPLE_FUNDED_ACCOUNT = "acc-trend-001"
 MODELS = ("stationary", "circular", "day", "iid", "normal", "student-t")
+MOST_INT32 = 2**31 - 1
+MOST_INT64 = 2**63 - 1
+MOST_UINT64 = 2**64 - 1
 
 
 def demo(parser: ArgumentParser) -> None:
     """Which accounts the demo simulates, and how thoroughly."""
     parser.add_argument("--assessment", default=SAMPLE_ASSESSMENT, metavar="ID", help="default: %(default)s")
     parser.add_argument("--funded-account", default=SAMPLE_FUNDED_ACCOUNT, metavar="ID", help="default: %(default)s")
-    parser.add_argument("--paths", type=whole_number, default=2_000_000, help="of the funded account; default: 2000000")
+    parser.add_argument("--paths", type=_paths, default=2_000_000, help="of the funded account; default: 2000000")
 
 
 def devstack(parser: ArgumentParser) -> None:
@@ -38,14 +41,14 @@ def trigger(parser: ArgumentParser) -> None:
     subject.add_argument("--trades", type=Path, metavar="CSV", help=f"trades in a file, with --rules: {COLUMNS}")
     subject.add_argument("--rules", type=Path, metavar="YAML", help="account rules in a file, with --trades")
     settings = parser.add_argument_group("how; what is left out is the server's choice")
-    settings.add_argument("--paths", type=whole_number, default=0, help="simulated futures")
+    settings.add_argument("--paths", type=_paths, default=0, help="simulated futures")
     settings.add_argument("--horizon-days", type=whole_number, default=0, help="trading days of each")
     settings.add_argument("--model", choices=MODELS, help="how futures are drawn from the history")
     settings.add_argument("--trades-per-day", type=whole_number, default=0, help="default: as in the history")
     settings.add_argument(
         "--block-length", type=float, default=0.0, help="mean block of the stationary model, in trades"
     )
-    settings.add_argument("--seed", type=whole_number, help="of the random numbers")
+    settings.add_argument("--seed", type=_seed, help="of the random numbers")
     options.add(parser.add_argument_group("how far to go, and how sure to be"))
     parser.add_argument("--request-id", default="", metavar="ID", help="makes the call safe to repeat")
     parser.add_argument("--watch", action="store_true", help="follow the simulation and print its report")
@@ -75,12 +78,22 @@ def publish(parser: ArgumentParser) -> None:
     parser.add_argument("--brokers", default=brokers, metavar="HOST:PORT,…", help="default: %(default)s")
 
 
-def whole_number(text: str) -> int:
-    """A whole number, not negative; `_` and `,` may group its digits."""
+def whole_number(text: str, *, most: int = MOST_INT32) -> int:
+    """A whole number from 0 to `most`; `_` and `,` may group its digits."""
     digits = text.replace("_", "").replace(",", "")
     if not digits.isascii() or not digits.isdigit():
-        raise ArgumentTypeError(f"{text!r} is not a whole number, e.g. 1000000 or 1_000_000")
+        raise ArgumentTypeError(f"{text!r} is not a whole number of 0 or more, e.g. 1000000 or 1_000_000")
+    if len(digits.lstrip("0")) > len(str(most)) or int(digits) > most:
+        raise ArgumentTypeError(f"{text!r} is too large: give at most {most}")
     return int(digits)
+
+
+def _paths(text: str) -> int:
+    return whole_number(text, most=MOST_INT64)
+
+
+def _seed(text: str) -> int:
+    return whole_number(text, most=MOST_UINT64)
 
 
 def _server(parser: ArgumentParser) -> None:

@@ -35,7 +35,7 @@ def service(server: str, trades: Path | None = None) -> Iterator[SimulationServi
 def refusal(error: grpc.RpcError, server: str, trades: Path | None = None) -> CliError:
     """What the server refused and why; what to do where it cannot be reached."""
     code = code_of(error)
-    if code is grpc.StatusCode.UNAVAILABLE:
+    if code is grpc.StatusCode.UNAVAILABLE and rpc_status.from_call(error) is None:
         return CliError(f"No service answers at {server}. Start one with `make serve`, or name it with --server.")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CliError(f"The service at {server} did not answer within {TIMEOUT_S:.0f} s. Try again.")

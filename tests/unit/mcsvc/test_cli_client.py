@@ -251,6 +251,19 @@ def test_an_unknown_id_is_told_in_the_words_of_the_service(
     assert capsys.readouterr().err == "error: No job x.\n"
 
 
+def test_a_service_that_cannot_answer_now_is_told_in_its_own_words(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = status_pb2.Status(code=code_pb2.UNAVAILABLE, message="The database cannot be reached.")
+
+    def answer(context: grpc.ServicerContext) -> pb.Simulation:
+        context.abort_with_status(rpc_status.to_status(status))
+
+    service.servicer.answer = answer
+    assert call("get", "--server", service.target, "x") == 1
+    assert capsys.readouterr().err == "error: The database cannot be reached.\n"
+
+
 @pytest.mark.parametrize("verb", [["get", "x"], ["list"], ["watch", "x"], ["cancel", "x"], ["report", "x"]])
 def test_a_service_that_cannot_be_reached_is_told_with_the_remedy(
     verb: list[str], capsys: pytest.CaptureFixture[str]

@@ -156,6 +156,27 @@ def test_what_is_no_whole_number_is_refused_with_an_example(given: str) -> None:
         arguments.whole_number(given)
 
 
+@pytest.mark.parametrize(
+    ("option", "most"),
+    [
+        ("--seed", 2**64 - 1),
+        ("--paths", 2**63 - 1),
+        ("--horizon-days", 2**31 - 1),
+        ("--trades-per-day", 2**31 - 1),
+    ],
+)
+def test_what_no_message_can_hold_is_refused_with_the_most(
+    option: str, most: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parser = argparse.ArgumentParser(prog="mcsvc")
+    register(parser.add_subparsers(required=True))
+    asked = ["trigger", "--assessment", "asm", option]
+    assert most in vars(parser.parse_args([*asked, str(most)])).values()
+    with pytest.raises(SystemExit):
+        parser.parse_args([*asked, str(most + 1)])
+    assert f"is too large: give at most {most}" in capsys.readouterr().err
+
+
 @pytest.fixture
 def guide_lines() -> list[str]:
     """What is told of a stack on these ports, whose brokers were named in a list with a space."""
