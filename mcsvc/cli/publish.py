@@ -6,7 +6,11 @@ from argparse import Namespace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from google.protobuf.json_format import MessageToJson
+
 from mcsvc.cli import kafka, render
+from mcsvc.cli.running import USAGE, CliError
+from mcsvc.entrypoints.assessment_events import PoisonMessage, decode_event
 from montecarlo.v1.events_pb2 import AssessmentCompletedEvent
 
 SOURCE = "mcsvc-cli"
@@ -15,6 +19,10 @@ SOURCE = "mcsvc-cli"
 def run(args: Namespace) -> int:
     """Publish the event and say where it went."""
     event = new_event(args.assessment, outcome=args.outcome, event_id=args.event_id)
+    try:
+        decode_event({}, MessageToJson(event).encode())
+    except PoisonMessage as refused:
+        raise CliError(f"The service would refuse this event: {refused}", exit_code=USAGE) from None
     where = kafka.publish(args.brokers, event)
     render.stdout().print(f"Published event {event.id} of assessment {event.assessment_id} to {where}.", soft_wrap=True)
     return 0

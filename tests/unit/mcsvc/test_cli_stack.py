@@ -18,7 +18,7 @@ import pytest
 from confluent_kafka import Consumer
 from rich.console import Console
 
-from mcsvc.cli import arguments, kafka, register, running, stack_view
+from mcsvc.cli import arguments, kafka, publish, register, running, stack_view
 from mcsvc.cli.guide import guide
 from mcsvc.cli.publish import new_event
 from mcsvc.cli.running import CliError, Interrupted
@@ -175,6 +175,15 @@ def test_what_no_message_can_hold_is_refused_with_the_most(
     with pytest.raises(SystemExit):
         parser.parse_args([*asked, str(most + 1)])
     assert f"is too large: give at most {most}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [[""], ["a\nb"], ["a" * 129], ["asm-1", "--outcome", ""]])
+def test_an_event_that_the_service_would_refuse_is_not_published(words: list[str]) -> None:
+    parser = argparse.ArgumentParser(prog="mcsvc")
+    register(parser.add_subparsers(required=True))
+    args = parser.parse_args(["publish-assessment", *words, "--brokers", "127.0.0.1:1"])
+    with pytest.raises(CliError, match="would refuse this event: Give 1 to 128 printable characters"):
+        publish.run(args)
 
 
 @pytest.fixture
