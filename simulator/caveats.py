@@ -76,7 +76,7 @@ def caveats(
     figure that is shown; None if it was not tried. `histories`: the resampled ones.
     """
     unseen = () if shown is None else [end for end in rare.wanted(plan, tally) if end not in shown]
-    missed = [end for end in unseen if rare.can_be_sought(plan, end)]
+    missed = [end for end in unseen if not rare.ruled_out(plan, end)]
     ruled_out = set(unseen).difference(missed)
     return [
         *_of_size(plan.history, diagnostics),

@@ -34,12 +34,23 @@ class Bootstrap(NamedTuple):
 
 
 def weighting(plan: Plan) -> Weighting | None:
-    """On one day, all of them as likely; None where no day can lose so much, or the model is no bootstrap."""
-    daily = plan.spec.rules.daily_loss
-    found = None if daily is None else _guide(_bootstrap(plan, daily))
-    if daily is None or found is None or not found.possible(_least_room(plan, daily)):
+    """On one day, all of them as likely; None where no day can lose so much, the model is no bootstrap, or trades grow
+    by scaling: the guide knows them as they are in the history.
+    """
+    if not _is_guided(plan) or ruled_out(plan):
         return None
     return Weighting(strength=0.0, starts=plan.horizon_days, within_a_day=True)
+
+
+def ruled_out(plan: Plan) -> bool:
+    """Whether it is known that no day can lose so much."""
+    daily = plan.spec.rules.daily_loss
+    found = _guide(_bootstrap(plan, daily)) if daily is not None and _is_guided(plan) else None
+    return daily is not None and found is not None and not found.possible(_least_room(plan, daily))
+
+
+def _is_guided(plan: Plan) -> bool:
+    return plan.spec.rules.daily_loss is not None and plan.spec.rules.scaling is None and plan.model not in FITTED
 
 
 def draws(plan: Plan) -> Draws | None:

@@ -17,12 +17,13 @@ device to about 1e-9, not to the bit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Final
 
 from simulator import guided, tilted, tilting
 from simulator.device import Device
+from simulator.errors import AmountsTooLarge
 from simulator.estimate import probability
 from simulator.launching import Launcher
 from simulator.planning import Plan
@@ -69,9 +70,11 @@ def wanted(plan: Plan, tally: Tally) -> tuple[Outcome, ...]:
     return tuple(end for end in possible(plan.spec.rules) if _is_rare(tally.outcomes[end], tally.paths))
 
 
-def can_be_sought(plan: Plan, outcome: Outcome) -> bool:
-    """Whether there is any weighting to try: not where no draw is lower than others."""
-    return next(_weightings(plan, outcome), None) is not None
+def ruled_out(plan: Plan, outcome: Outcome) -> bool:
+    """Whether no draws can bring this breach. Where there is no weighting to try it may yet come."""
+    if outcome is Outcome.BREACHED_DAILY_LOSS:
+        return guided.ruled_out(plan)
+    return not tilted.falls(plan)
 
 
 def of_each_kind(plan: Plan) -> Iterator[Plan]:
@@ -87,8 +90,13 @@ def _is_rare(breaches: int, paths: int) -> bool:
 
 
 def estimate(plan: Plan, outcomes: Iterable[Outcome], launcher: Launcher) -> tuple[RareEvent, ...]:
-    """The probabilities of these breaches, as far as tilting finds any."""
-    found = [_estimate(plan, outcome, launcher) for outcome in outcomes]
+    """The probabilities of these breaches, as far as tilting finds any. Weighted paths may fall beyond what can be
+    computed where no plain path does: then there is no figure.
+    """
+    found = list[RareEvent | None]()
+    for outcome in outcomes:
+        with suppress(AmountsTooLarge):
+            found.append(_estimate(plan, outcome, launcher))
     return tuple(event for event in found if event is not None)
 
 
@@ -165,22 +173,31 @@ def _with(plan: Plan, weighting: Weighting, purpose: int) -> Plan:
 
 
 def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
-    """What may be tried."""
+    """What may be tried. Nothing for a floor that stands still where phases are to come: weights know the present
+    distance alone, and would miss the falls of later phases.
+    """
     if outcome is Outcome.BREACHED_DAILY_LOSS:
         guided_to_it = guided.weighting(plan)
         if guided_to_it is not None:
             yield guided_to_it
     floor = plan.spec.present_floor_minor
-    if outcome is Outcome.BREACHED_MAX_DRAWDOWN and floor is not None:
+    later_phases = len(plan.spec.rules.steps) > plan.spec.account.phase
+    if outcome is Outcome.BREACHED_MAX_DRAWDOWN and floor is not None and not (later_phases and _is_static(plan)):
         distance = max(1.0, plan.spec.account.balance_minor - floor)
         yield from tilted.weightings(plan, distance, _starts(plan))
 
 
 def _starts(plan: Plan) -> tuple[int, ...]:
-    """A fall to a floor that stands still may as well begin at once."""
+    """A fall to a floor that stands still may as well begin at once, unless something before it brings the floor nearer
+    or makes trades larger.
+    """
+    changes = plan.spec.rules.payout is not None or plan.spec.rules.scaling is not None
+    return tilting.STARTS[:1] if _is_static(plan) and not changes else tilting.STARTS
+
+
+def _is_static(plan: Plan) -> bool:
     drawdown = plan.spec.rules.max_drawdown
-    static = drawdown is not None and drawdown.kind is DrawdownKind.STATIC
-    return tilting.STARTS[:1] if static else tilting.STARTS
+    return drawdown is not None and drawdown.kind is DrawdownKind.STATIC
 
 
 def possible(rules: Rules) -> Iterator[Outcome]:

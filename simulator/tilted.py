@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
 
@@ -30,11 +31,18 @@ class Bootstrap(NamedTuple):
     history: History
     block_length: float
     fixed_days: bool
+    excursions: bool
 
 
 def scores(plan: Plan, *, by_low: bool = False) -> Float64s | None:
     """What comes with each draw of the plan, as of `simulator.tilting.scores`, or as of its `lows`."""
     return (_lows if by_low else _scores)(_bootstrap(plan))
+
+
+def falls(plan: Plan) -> bool:
+    """Whether any draw falls, or has a low point below where it began, as far as is known."""
+    low = _lows(_bootstrap(plan))
+    return low is None or bool(low.min() < 0)
 
 
 def draws(plan: Plan, weighting: Weighting) -> Draws | None:
@@ -88,7 +96,7 @@ def weights(plan: Plan, finished: Finished, which: npt.NDArray[np.bool_]) -> Flo
 
 def _bootstrap(plan: Plan) -> Bootstrap:
     fixed_days = plan.spec.settings.trades_per_day is not None
-    return Bootstrap(plan.model, plan.source.history, plan.block_length, fixed_days)
+    return Bootstrap(plan.model, plan.source.history, plan.block_length, fixed_days, plan.excursions)
 
 
 def _draws_a_day(plan: Plan) -> float:
@@ -111,7 +119,8 @@ def _scores(bootstrap: Bootstrap) -> Float64s | None:
 
 @lru_cache(maxsize=8)
 def _lows(bootstrap: Bootstrap) -> Float64s | None:
-    return tilting.lows(bootstrap.model, bootstrap.history, bootstrap.block_length)
+    history = bootstrap.history if bootstrap.excursions else replace(bootstrap.history, mae_minor=None)
+    return tilting.lows(bootstrap.model, history, bootstrap.block_length)
 
 
 @lru_cache(maxsize=8)

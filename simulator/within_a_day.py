@@ -188,12 +188,14 @@ def _looked_ahead(
         chances = _expected(day, np.zeros((grid.rooms.size, day.pnl.size)))
         for begin, trades, goes_on in _backwards(day, ends_with, depth):
             ahead = goes_on * chances
-            seen[begin] = _Draw(trades=trades, ahead=ahead)
+            latest = _Draw(trades=trades, ahead=ahead)
+            if begin in begins:
+                seen[begin] = latest
             chances = _expected(day, look(trades).chances(ahead))
             settled = bool((chances - ahead <= SETTLED * chances)[: grid.limit + 1].all())
             if day.ends is not None and settled:
                 break
-        seen[ends_with] = seen[begin]
+        seen[ends_with] = latest
     whole = settled if day.ends is not None else _draws_of(day) <= depth
     return [seen[begin] for begin in begins], chances, whole
 

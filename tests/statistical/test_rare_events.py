@@ -18,7 +18,21 @@ from simulator.device import Device
 from simulator.launching import Flight, Launcher, Name
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
-from simulator.spec import DailyAction, DailyAnchor, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
+from simulator.spec import (
+    Account,
+    DailyAction,
+    DailyAnchor,
+    DailyLoss,
+    DrawdownKind,
+    FloorAfterPayout,
+    MaxDrawdown,
+    Model,
+    Payout,
+    Phase,
+    Rules,
+    Scaling,
+    Settings,
+)
 from simulator.tally import Outcome, Tally
 from simulator.tilting import Weighting
 from tests.statistical.simulation import ALLOWED_ERRORS, FRESH, ONE_A_DAY, START, rare_events, walk
@@ -154,6 +168,78 @@ def test_what_no_day_can_lose_is_not_sought_and_not_missed() -> None:
     built = result.build(plan, crew.simulate(plan), 0.0)
     assert [each.outcome for each in built.rare_events] == ["breached_max_drawdown"]
     assert not {"RARE_EVENT_UNRELIABLE", "FEW_BREACHES"} & {each.code for each in built.warnings}
+
+
+def slow_gains() -> Sequence[Sequence[int]]:
+    """One trade a day, with fat tails."""
+    return [[round(each)] for each in np.random.default_rng(5).standard_t(5, 400) * 100 + 35]
+
+
+def still_floor(allowance: int) -> MaxDrawdown:
+    return MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=allowance)
+
+
+def test_a_payout_may_bring_a_floor_that_stands_still_nearer() -> None:
+    """Of 2 million paths 112 breach: those that are paid out first, and then find the floor at the start."""
+    payout = Payout(floor_minor=START + 2_200, every_days=10, floor_after=FloorAfterPayout.START)
+    rules = Rules(starting_balance_minor=START, max_drawdown=still_floor(6_000), payout=payout)
+    settings = replace(ONE_A_DAY, horizon_days=120, paths=2_000_000, seed=20_261_127)
+    plan = plan_of(settings, days=slow_gains(), rules=rules, account=FRESH)
+    plain = engine.simulate(plan).outcomes[Outcome.BREACHED_MAX_DRAWDOWN] / plan.paths
+    [event] = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    error = np.hypot(event.std_error, np.sqrt(plain / plan.paths))
+    assert event.relative_error < ALLOWED_RELATIVE_ERROR
+    assert abs(event.probability - plain) < ALLOWED_ERRORS * error, (event, plain)
+
+
+PHASES = Rules(
+    starting_balance_minor=START,
+    max_drawdown=still_floor(3_600),
+    phases=(Phase(target_minor=START + 2_500), Phase(target_minor=START + 2_500)),
+)
+SCALED = Rules(
+    starting_balance_minor=START,
+    daily_loss=DailyLoss(limit_minor=900),
+    scaling=Scaling(every_days=5, min_profit_minor=0, step_ppm=1_000_000, max_steps=3),
+)
+ALL_LOSE = Rules(starting_balance_minor=START, max_drawdown=still_floor(500))
+
+
+@pytest.mark.parametrize(
+    ("rules", "history"),
+    [(PHASES, slow_gains()), (SCALED, slow_gains()), (ALL_LOSE, [[-1]] * 99 + [[-150]])],
+    ids=["floor of later phases", "loss of a day in larger trades", "no trade gains"],
+)
+def test_what_no_weights_find_is_not_sought_but_not_called_impossible(
+    rules: Rules, history: Sequence[Sequence[int]]
+) -> None:
+    settings = replace(ONE_A_DAY, horizon_days=20, paths=60_000, seed=1)
+    plan = plan_of(settings, days=history, rules=rules, account=FRESH)
+    built = result.build(plan, crew.simulate(plan), 0.0)
+    assert not built.rare_events
+    assert {each.code for each in built.warnings} >= {"RARE_EVENT_UNRELIABLE", "FEW_BREACHES"}
+
+
+def test_the_last_phase_is_sought() -> None:
+    plan = plan_of(
+        replace(ONE_A_DAY, horizon_days=120, paths=1, seed=1),
+        days=slow_gains(),
+        rules=PHASES,
+        account=replace(FRESH, phase=2),
+    )
+    assert rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+
+
+def test_weighted_paths_beyond_what_is_computed_leave_the_plain_ones() -> None:
+    """A floor at 5.6e8 below, of which plain paths stay far."""
+    history = [[round(each)] for each in np.random.default_rng(5).standard_t(5, 400) * 5_000_000 + 1_500_000]
+    rules = Rules(starting_balance_minor=1_500_000_000, max_drawdown=still_floor(560_000_000))
+    account = Account(balance_minor=1_500_000_000, high_water_mark_minor=1_500_000_000)
+    settings = replace(ONE_A_DAY, horizon_days=60, paths=60_000, seed=1)
+    plan = plan_of(settings, days=history, rules=rules, account=account)
+    found = crew.simulate(plan)
+    assert found.tally.paths == plan.paths
+    assert found.rare == ()
 
 
 def test_the_errors_are_those_of_repeated_runs() -> None:

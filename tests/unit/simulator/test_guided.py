@@ -10,7 +10,7 @@ import pytest
 from simulator import guided
 from simulator.planning import Plan
 from simulator.source import FITTED
-from simulator.spec import DailyAnchor, DailyLoss, Model, Rules, Settings
+from simulator.spec import DailyAnchor, DailyLoss, Model, Rules, Scaling, Settings
 from tests.unit.simulator.draws import planned
 from tests.unit.simulator.samples import FRESH, START, plan_of
 
@@ -26,6 +26,16 @@ def plan(daily: DailyLoss | None, *, model: Model = Model.DAY, equity: int | Non
 @pytest.mark.parametrize(("limit", "possible"), [(40, True), (150, True), (151, False), (5_000, False)])
 def test_a_loss_that_no_day_brings_is_not_sought(limit: int, possible: bool) -> None:
     assert (guided.weighting(plan(DailyLoss(limit_minor=limit))) is not None) is possible
+
+
+@pytest.mark.parametrize(("limit", "ruled_out"), [(150, False), (151, True)])
+def test_it_is_ruled_out_unless_scaling_makes_trades_larger(limit: int, ruled_out: bool) -> None:
+    found = plan(DailyLoss(limit_minor=limit))
+    scaling = Scaling(every_days=1, min_profit_minor=0, step_ppm=1_000_000, max_steps=1)
+    larger = replace(found, spec=replace(found.spec, rules=replace(found.spec.rules, scaling=scaling)))
+    assert guided.ruled_out(found) is ruled_out
+    assert not guided.ruled_out(larger)
+    assert guided.weighting(larger) is None
 
 
 def test_all_days_are_as_likely_the_one() -> None:

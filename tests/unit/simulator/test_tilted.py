@@ -1,0 +1,31 @@
+"""What is scored of a plan's draws."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from simulator import engine, tilted
+from simulator.spec import DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec
+from simulator.trades import Trade, Trades
+from tests.unit.simulator.samples import FRESH, START
+
+MORNING = datetime(2026, 1, 5, 9, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("model", [Model.IID, Model.DAY, Model.STATIONARY, Model.CIRCULAR])
+@pytest.mark.parametrize("excursions", [True, False])
+def test_low_points_within_trades_count_only_where_they_are_looked_for(model: Model, excursions: bool) -> None:
+    trades = Trades.of(
+        Trade(closed_at=MORNING + timedelta(days=day), pnl_minor=10 + day, mae_minor=-50, mfe_minor=20 + day)
+        for day in range(8)
+    )
+    rules = Rules(starting_balance_minor=START, max_drawdown=MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=100))
+    settings = Settings(model=model, block_length=1, excursions=excursions)
+    plan = engine.plan(Spec(trades=trades, rules=rules, account=FRESH, settings=settings), "ab" * 32)
+    low = tilted.scores(plan, by_low=True)
+    assert low is not None
+    assert bool(np.any(low < 0)) is excursions
+    assert tilted.falls(plan) is excursions
