@@ -170,7 +170,12 @@ def _counted(trigger: TriggerSimulation, metrics: Metrics) -> Callable[[TriggerR
 
 def _worker(config: Config, adapters: Adapters) -> WorkerPool:
     store = adapters.store
-    policy = RunPolicy(timeout=config.run_timeout, backoff_base=config.backoff_base, backoff_cap=config.backoff_cap)
+    policy = RunPolicy(
+        timeout=config.run_timeout,
+        outage_patience=config.outage_patience,
+        backoff_base=config.backoff_base,
+        backoff_cap=config.backoff_cap,
+    )
     run_job = RunJob(store=store, core=adapters.core, simulator=adapters.simulator, clock=adapters.clock, policy=policy)
     settings = WorkerSettings(
         threads=config.workers,

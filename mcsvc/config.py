@@ -141,6 +141,15 @@ class Config:
         Variable("MCSVC_LEASE_S", values.seconds, "After this silence a worker is taken for dead", default="30"),
     ]
     max_attempts: Annotated[int, Variable("MCSVC_MAX_ATTEMPTS", _count, "Attempts before a job fails", default="3")]
+    outage_patience: Annotated[
+        timedelta,
+        Variable(
+            "MCSVC_OUTAGE_PATIENCE_S",
+            values.seconds,
+            "How old a job may become while the engine or the Core Service is away, at no cost of attempts",
+            default="21600",
+        ),
+    ]
     run_timeout: Annotated[
         timedelta, Variable("MCSVC_RUN_TIMEOUT_S", values.seconds, "Longest run of one attempt", default="300")
     ]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, wait
+from concurrent.futures import wait
 from datetime import timedelta
 from threading import Event, Lock, Thread
 from typing import final
 
+from mcsvc.background import begin
 from mcsvc.observability.logs import get_logger
 
 _log = get_logger(__name__)
@@ -61,17 +62,7 @@ def together(steps: Mapping[str, Callable[[], object]], *, within: timedelta) ->
 
 def unless(stop: Event, step: Callable[[], object]) -> bool:
     """True once the step is done; False, leaving it behind, if `stop` is set before. Raises what the step raises."""
-    done: Future[None] = Future()
-
-    def run() -> None:
-        try:
-            step()
-        except BaseException as error:  # noqa: BLE001 — handed to the caller, whatever it is
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-
-    Thread(target=run, name="start", daemon=True).start()
+    done = begin(step, name="start")
     while not stop.is_set():
         if wait([done], timeout=_LOOK_S).done:
             done.result()

@@ -13,6 +13,9 @@ from mcsvc.domain.subject import Subject
 
 _PROBLEM = "application/problem+json"
 _LATER = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_AWAY = frozenset(
+    {HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE}
+)
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
@@ -20,7 +23,8 @@ def unreachable(base_url: httpx.URL, error: httpx.RequestError) -> CoreServiceUn
     """No answer came: refused, timed out, or broken off."""
     kind = type(error).__name__
     return CoreServiceUnavailable(
-        f"No answer from {base_url}: {kind}: {error}. Check CORE_SERVICE_URL and the service."
+        f"No answer from {base_url}: {kind}: {error}. Check CORE_SERVICE_URL and the service.",
+        away=isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)),
     )
 
 
@@ -32,9 +36,9 @@ def raise_for_failure(response: httpx.Response, subject: Subject | None) -> None
     if status == HTTPStatus.NOT_FOUND:
         raise _not_found(response, subject, said)
     if status in _REFUSED:
-        raise CoreServiceUnavailable(f"{said} Check CORE_SERVICE_TOKEN.")
+        raise CoreServiceUnavailable(f"{said} Check CORE_SERVICE_TOKEN.", away=True)
     if status in _LATER or response.is_server_error:
-        raise CoreServiceUnavailable(said, retry_after=retry_after(response))
+        raise CoreServiceUnavailable(said, retry_after=retry_after(response), away=status in _AWAY)
     raise CoreServiceInvalid(f"{said} See docs/core-service.md for what is expected.")
 
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol, final
 import grpc
 from opentelemetry.trace import SpanKind, Tracer
 
-from mcsvc.adapters.ray_serve_errors import run_error
+from mcsvc.adapters.ray_serve_errors import ping_error, run_error
 from mcsvc.domain.errors import EngineUnavailable, RunStopped
 from mcsvc.domain.job import Progress
 from mcsvc.observability.metrics import Metrics
@@ -65,6 +65,7 @@ class RayServeSimulator:
         """Simulate, blocking; see the port."""
         if stop.is_set():
             raise RunStopped("The run was stopped before it reached the engine.")
+        self.ping()  # tells an engine that is away from one that breaks off, maybe because of this very run
         request = engine_pb2.SimulateRequest(
             input=engine_pb2.SimulateInput.FromString(snapshot.data), resume_from=resume_from
         )
@@ -81,7 +82,7 @@ class RayServeSimulator:
             self._healthz(b"", timeout=_PING_S, metadata=_metadata())
         except grpc.RpcError as error:
             if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-                raise run_error(error) from error
+                raise ping_error(error) from error
 
     def close(self) -> None:
         """Close the connection."""
@@ -97,7 +98,7 @@ class RayServeSimulator:
             if stop.is_set():
                 raise RunStopped("The run was stopped from this side.") from error
             raise run_error(error) from error
-        raise EngineUnavailable("The engine ended the stream without a result. Another attempt may succeed.")
+        raise EngineUnavailable("The engine ended the stream without a result.")
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:

@@ -20,14 +20,24 @@ _MEANING = {
 
 
 def run_error(error: grpc.RpcError) -> EngineRejected | EngineUnavailable:
-    """The service's own error for a failed call of the engine."""
+    """The service's own error for a run that failed."""
     status = _status(error)
     if error.code() in _BAD_INPUT:
         return EngineRejected(_violations(status, error.details() or ""))
+    shed = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _retry_after(status) is not None
+    return _unavailable(error, away=shed or error.code() is grpc.StatusCode.NOT_FOUND)
+
+
+def ping_error(error: grpc.RpcError) -> EngineUnavailable:
+    """The service's own error for a ping that failed."""
+    return _unavailable(error, away=True)
+
+
+def _unavailable(error: grpc.RpcError, *, away: bool) -> EngineUnavailable:
     meaning = _MEANING.get(error.code(), "The engine broke off")
     first_line = (error.details() or "").strip().partition("\n")[0][:500]
-    message = f"{meaning} ({error.code().name}: {first_line}). Another attempt may succeed; check RAY_SERVE_URL."
-    return EngineUnavailable(message, retry_after=_retry_after(status))
+    message = f"{meaning} ({error.code().name}: {first_line}). Check RAY_SERVE_URL and the simulator."
+    return EngineUnavailable(message, retry_after=_retry_after(_status(error)), away=away)
 
 
 def _status(error: grpc.RpcError) -> status_pb2.Status:

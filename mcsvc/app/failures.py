@@ -34,10 +34,14 @@ class OutOfTime(Retryable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """`retry_after` is the least wait the other side asked for, if it did. `foreseen` is False for a bug of ours."""
+    """`retry_after` is the least wait the other side asked for, if it did. `foreseen` is False for a bug of ours.
+
+    `away`: what the attempt needs was not there, so that the attempt says nothing against the job.
+    """
 
     failure: Failure
     worth_retrying: bool
+    away: bool = False
     retry_after: timedelta | None = None
     foreseen: bool = True
 
@@ -49,7 +53,7 @@ def verdict_of(error: Exception) -> Verdict:
         return Verdict(failure=Failure(code=final, message=str(error)), worth_retrying=False)
     if isinstance(error, Retryable):
         failure = Failure(code=_code_of(error), message=str(error))
-        return Verdict(failure=failure, worth_retrying=True, retry_after=error.retry_after)
+        return Verdict(failure=failure, worth_retrying=True, away=error.away, retry_after=error.retry_after)
     message = f"Unexpected {type(error).__name__}. The log entry job_attempt_broke with this job's id says where."
     return Verdict(failure=Failure(code="INTERNAL", message=message), worth_retrying=True, foreseen=False)
 

@@ -40,23 +40,25 @@ class RunJob:
     clock: Clock
     policy: RunPolicy
 
-    def __call__(self, job: Job, halt: Event, stopping: Event) -> None:
-        """Blocks. Never raises for anything an attempt can meet.
+    def __call__(self, job: Job, halt: Event, stopping: Event) -> bool:
+        """Blocks. False if something that other jobs will need too was away. Never raises for what an attempt can meet.
 
         `halt` ends the run: its term is over or, if `stopping` was set before it, the process is going down and the
         job is handed back.
         """
         with job_span(job):
             try:
-                self._attempt(job, halt, stopping)
+                return self._attempt(job, halt, stopping)
             except LeaseLost:
                 metrics.attempt_dropped(job, reason="lost")
                 _log.warning("job_lease_lost", extra=_fields(job))
             except StoreUnavailable as error:
                 metrics.attempt_dropped(job, reason="abandoned")
                 _log.error("job_abandoned", extra={**_fields(job), "reason": str(error)})
+                return False
+        return True
 
-    def _attempt(self, job: Job, halt: Event, stopping: Event) -> None:
+    def _attempt(self, job: Job, halt: Event, stopping: Event) -> bool:
         attempt = RunAttempt(
             store=self.store, core=self.core, simulator=self.simulator, clock=self.clock, policy=self.policy
         )
@@ -65,12 +67,12 @@ class RunJob:
         except LeaseLost:
             raise
         except Exception as error:  # noqa: BLE001 — whatever it is, the job must not be lost over it
-            if halt.is_set():
-                self._give_up(job, halt, stopping)
-            else:
-                self._fall(job, error, halt)
+            if not halt.is_set():
+                return self._fall(job, error, halt)
+            self._give_up(job, halt, stopping)
         else:
             self._succeed(job, outcome, halt)
+        return True
 
     def _succeed(self, job: Job, outcome: Outcome, halt: Event) -> None:
         result = store_form(outcome.result)
@@ -86,7 +88,7 @@ class RunJob:
         seconds = {"fetch_s": outcome.timing.fetch_s, "simulate_s": outcome.timing.simulate_s}
         _log.info("job_succeeded", extra={**_fields(job), **seconds})
 
-    def _fall(self, job: Job, error: Exception, halt: Event) -> None:
+    def _fall(self, job: Job, error: Exception, halt: Event) -> bool:
         verdict = verdict_of(error)
         moved = self._move(job, lambda term: self._after(job, term, verdict), halt)
         mark_failed(verdict.failure)
@@ -95,12 +97,16 @@ class RunJob:
             _log.error("job_attempt_broke", extra=_fields(job), exc_info=error)
         fields = {**_fields(job), "code": verdict.failure.code, "reason": verdict.failure.message}
         _log.warning("job_failed" if moved.state.final else "job_retried", extra=fields)
+        return not verdict.away
 
     def _after(self, job: Job, term: Term, verdict: Verdict) -> Job:
+        now = self.store.now()
+        delay = self.policy.delay_after(job.attempt, at_least=verdict.retry_after)
+        if verdict.away and now - job.create_time < self.policy.outage_patience:
+            return self.store.put_off(term, verdict.failure, delay=delay)
         if verdict.worth_retrying and attempts_left(job):
-            delay = self.policy.delay_after(job.attempt, at_least=verdict.retry_after)
             return self.store.retry(term, verdict.failure, delay=delay)
-        event = failed_event(job, verdict.failure, now=self.store.now())
+        event = failed_event(job, verdict.failure, now=now)
         return self.store.fail(term, verdict.failure, event)
 
     def _give_up(self, job: Job, halt: Event, stopping: Event) -> None:

@@ -14,6 +14,7 @@ from mcsvc.domain.job import backoff
 class RunPolicy:
     """`timeout` bounds one attempt, fetching included.
 
+    `outage_patience` is how old a job may become while what it needs is away: until then that costs it no attempts.
     `store_patience` is for how long a write to a store that is away is repeated, every `store_retry_every`.
     `jitter` yields numbers in [0, 1).
     """
@@ -21,6 +22,7 @@ class RunPolicy:
     timeout: timedelta = timedelta(minutes=5)
     backoff_base: timedelta = timedelta(seconds=2)
     backoff_cap: timedelta = timedelta(minutes=1)
+    outage_patience: timedelta = timedelta(hours=6)
     progress_every: timedelta = timedelta(seconds=1)
     store_patience: timedelta = timedelta(minutes=1)
     store_retry_every: timedelta = timedelta(milliseconds=500)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -42,8 +43,8 @@ class EmbeddedBroker:
         return {"KAFKA_BROKERS": address.read_text()}
 
 
-def serve(address_file: Path, topics: list[str], stop: Event) -> None:
-    """Serve until `stop`. The mock lives inside a client: as long as the client is there."""
+def serve(address_file: Path, topics: list[str], stop: Event) -> Producer:
+    """Serve until `stop`. The mock lives in a client, which is returned: it serves as long as the client is there."""
     client = Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "replaced.by.the.mock", "log_level": 3})
     for topic in topics:
         client.list_topics(topic, timeout=10)  # asking for a topic makes it: the mock has no CreateTopics
@@ -52,6 +53,7 @@ def serve(address_file: Path, topics: list[str], stop: Event) -> None:
     draft.write_text(",".join(f"{broker.host}:{broker.port}" for broker in brokers))
     draft.rename(address_file)
     stop.wait()
+    return client
 
 
 def main() -> None:
@@ -62,7 +64,8 @@ def main() -> None:
     arguments = parser.parse_args()
     stop = Event()
     set_on_signal(stop)
-    serve(arguments.address_file, arguments.topics, stop)
+    _client = serve(arguments.address_file, arguments.topics, stop)
+    os._exit(0)  # not by way of the client's end: it waits for ever for a mock whose poll a thaw (SIGCONT) interrupted
 
 
 if __name__ == "__main__":

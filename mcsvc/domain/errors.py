@@ -51,11 +51,15 @@ class CoreServiceInvalid(McsvcError):
 
 
 class Retryable(McsvcError):
-    """Another attempt, later, may succeed. `retry_after` is the least wait the other side asked for, if it did."""
+    """Another attempt, later, may succeed. `retry_after` is the least wait the other side asked for, if it did.
 
-    def __init__(self, message: str, *, retry_after: timedelta | None = None) -> None:
+    `away`: the other side was not there or took nothing on, so that nothing asked of it can be the cause.
+    """
+
+    def __init__(self, message: str, *, retry_after: timedelta | None = None, away: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.away = away
 
 
 class CoreServiceUnavailable(Retryable):

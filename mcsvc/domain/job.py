@@ -82,7 +82,8 @@ class Job:
 
     `dedup_key` is unique over all jobs and names what was asked: `request:…`, `event:source:id`, `schedule:…`.
     `body_digest` is the digest of the whole request, so that a reused request id with another body is noticed.
-    `attempt` counts the attempts started. `run_after` is the earliest time of the next attempt while PENDING.
+    `attempt` counts the attempts started, of `max_attempts`, which grows with each that is put off. `run_after` is the
+    earliest time of the next attempt while PENDING.
     """
 
     id: JobId
@@ -143,6 +144,16 @@ def retry(job: Job, failure: Failure, *, run_after: datetime) -> Job:
     _require(job, State.RUNNING, move="retry")
     _require_attempts_left(job, move="retry")
     return replace(job, state=State.PENDING, owner=None, failure=failure, run_after=run_after, progress=Progress())
+
+
+def put_off(job: Job, failure: Failure, *, run_after: datetime) -> Job:
+    """RUNNING → PENDING: what the attempt needs was away. A further one is granted, so that none is lost to that.
+
+    The attempt still counts as started: its number is part of its term, and no two terms may be equal.
+    """
+    _require(job, State.RUNNING, move="put off")
+    granted = job.max_attempts + 1
+    return retry(replace(job, max_attempts=granted), failure, run_after=run_after)
 
 
 def fail(job: Job, failure: Failure, *, now: datetime) -> Job:

@@ -2,20 +2,27 @@
 
 The service is ready while the database answers: it can then take jobs and keep them. Kafka, the engine and the Core
 Service being away only delays jobs, and the cache being away only slows reads: those are reported as degraded.
+
+A ping may take for ever. A dependency whose ping has not ended in time counts as down and is not asked again before
+that ping ends: there is never more than one of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from threading import Lock
 from typing import final
 
+from mcsvc.background import begin
 from mcsvc.observability.logs import get_logger
 from mcsvc.observability.metrics import Metrics
 
 _log = get_logger(__name__)
+_ANSWER_WITHIN = timedelta(seconds=10)  # longer than pings take to say by themselves what is wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +47,13 @@ class Health:
 class Monitor:
     """See the module."""
 
-    def __init__(self, dependencies: Sequence[Dependency], metrics: Metrics) -> None:
+    def __init__(
+        self, dependencies: Sequence[Dependency], metrics: Metrics, *, answer_within: timedelta = _ANSWER_WITHIN
+    ) -> None:
         self._dependencies = dependencies
         self._metrics = metrics
+        self._answer_within_s = answer_within.total_seconds()
+        self._asked: dict[str, Future[Health]] = {}
         self._listeners: list[Callable[[bool], None]] = []
         self._lock = Lock()
         self._draining = False
@@ -56,10 +67,11 @@ class Monitor:
 
     def run_once(self) -> None:
         """Ask all dependencies, at the same time."""
-        with ThreadPoolExecutor(len(self._dependencies), thread_name_prefix="monitor") as pool:
-            found = dict(
-                zip((each.name for each in self._dependencies), pool.map(_ask, self._dependencies), strict=True)
-            )
+        for each in self._dependencies:
+            if each.name not in self._asked:
+                self._asked[each.name] = begin(partial(_ask, each), name=f"monitor-{each.name}")
+        wait(self._asked.values(), timeout=self._answer_within_s)
+        found = {each.name: self._found(each) for each in self._dependencies}
         with self._lock:
             before, self._health = self._health, found
         for name, health in found.items():
@@ -84,6 +96,12 @@ class Monitor:
         """How each dependency was when it was last asked."""
         with self._lock:
             return dict(self._health)
+
+    def _found(self, dependency: Dependency) -> Health:
+        if self._asked[dependency.name].done():
+            return self._asked.pop(dependency.name).result()
+        detail = f"It has not answered within {self._answer_within_s:g} s."
+        return Health(up=False, required=dependency.required, detail=detail)
 
     def _announce(self) -> None:
         ready = self.ready()

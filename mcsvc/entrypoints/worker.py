@@ -44,7 +44,8 @@ class WorkerSettings:
 class WorkerPool:
     """Start it once, stop it once: each life of a worker has an owner id of its own.
 
-    `lease_store` should have a connection of its own. `run_job(job, halt, stopping)` blocks until the attempt is over.
+    `lease_store` should have a connection of its own. `run_job(job, halt, stopping)` blocks until the attempt is
+    over; after False, which says that others would fare as badly, no job is claimed before the next turn.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class WorkerPool:
         *,
         store: JobStore,
         lease_store: JobStore,
-        run_job: Callable[[Job, Event, Event], None],
+        run_job: Callable[[Job, Event, Event], bool],
         rescue: Callable[[], int],
         relay: Callable[[], int],
         settings: WorkerSettings,
@@ -133,8 +134,9 @@ class WorkerPool:
         Thread(target=self._run, args=(job, term, halt), name=f"job-{job.id}", daemon=True).start()
 
     def _run(self, job: Job, term: Term, halt: Event) -> None:
+        go_on = False
         try:
-            self._run_job(job, halt, self._stopping)
+            go_on = self._run_job(job, halt, self._stopping)
         except Exception:  # noqa: BLE001 — a bug in one run must not end the worker
             _log.exception("job_run_broke", extra={"job_id": str(job.id), "attempt": job.attempt})
         finally:
@@ -142,7 +144,8 @@ class WorkerPool:
             with self._changed:
                 self._running.discard(term)
                 self._changed.notify_all()
-            self._claims.wake()
+            if go_on:
+                self._claims.wake()
             self._sendings.wake()
 
     def _send_the_rest(self) -> None:

@@ -128,6 +128,10 @@ class JobStore(Protocol):
         """Back to PENDING, due after `delay`. Raises LeaseLost, and IllegalMove if no attempts are left."""
         ...
 
+    def put_off(self, term: Term, failure: Failure, *, delay: timedelta) -> Job:
+        """Back to PENDING, due after `delay`, with one more attempt granted. Raises LeaseLost."""
+        ...
+
     def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
         """State and event in one transaction. Raises LeaseLost."""
         ...

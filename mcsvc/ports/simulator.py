@@ -31,11 +31,11 @@ class Simulator(Protocol):
 
         Raises:
             EngineRejected: the input is invalid.
-            EngineUnavailable: not reached, overloaded, broke off, or out of time.
+            EngineUnavailable: not reached or overloaded, and then `away`; broke off, or out of time.
             RunStopped: `stop` was set.
         """
         ...
 
     def ping(self) -> None:
-        """Raises EngineUnavailable unless the engine would take a call."""
+        """Raises EngineUnavailable, `away`, unless the engine would take a call."""
         ...

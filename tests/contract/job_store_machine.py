@@ -102,6 +102,12 @@ class JobStoreMachine(RuleBasedStateMachine):
             self._end(term, State.PENDING)
 
     @rule(term=terms)
+    def put_off(self, term: Term) -> None:
+        if self._write(term, lambda: self.store.put_off(term, FAILURE, delay=AT_ONCE)):
+            self._end(term, State.PENDING)
+            self.jobs[term.job_id].max_attempts += 1
+
+    @rule(term=terms)
     def hand_back(self, term: Term) -> None:
         if self._write(term, lambda: self.store.hand_back(term)):
             self._end(term, State.PENDING)
@@ -155,7 +161,7 @@ class JobStoreMachine(RuleBasedStateMachine):
             job = stored[job_id]
             assert (job.state, job.attempt, job.owner) == (model.state, model.attempt, model.owner)
             assert (job.owner is not None) == (job.state is State.RUNNING)
-            assert job.attempt <= job.max_attempts
+            assert job.attempt <= job.max_attempts == model.max_attempts
 
     @invariant()
     def each_finished_job_owes_or_has_sent_exactly_one_event(self) -> None:

@@ -111,6 +111,20 @@ def test_attempts_never_exceed_their_cap(store: JobStore) -> None:
     assert store.get(job.id) == job
 
 
+def test_a_job_put_off_waits_and_may_be_tried_once_more(store: JobStore) -> None:
+    job = claimed(store, new_job(max_attempts=1))
+    store.save_checkpoint(term_of(job), b"half way", Progress(paths_done=5, paths_total=10))
+    put_off = store.put_off(term_of(job), FAILURE, delay=LEASE)
+    assert (put_off.state, put_off.attempt, put_off.max_attempts) == (State.PENDING, 1, 2)
+    assert (put_off.failure, put_off.owner, put_off.progress) == (FAILURE, None, Progress())
+    assert store.get(job.id) == put_off
+    assert put_off.run_after >= store.now() + LEASE / 2
+    assert store.claim_next(new_owner(), limit=1, lease=LEASE) == []
+    with pytest.raises(LeaseLost):
+        store.put_off(term_of(job), FAILURE, delay=LEASE)
+    assert store.checkpoint(job.id) == b"half way"
+
+
 def test_reports_show_in_the_job_and_the_last_checkpoint_counts(store: JobStore) -> None:
     job = claimed(store)
     store.save_progress(term_of(job), Progress(paths_done=1, paths_total=10**10))

@@ -90,10 +90,10 @@ def test_a_bad_input_is_rejected_with_its_fields(subject: Subject) -> None:
 
 
 def test_a_busy_engine_says_when_to_come_back(subject: Subject) -> None:
-    subject.scripts.extend(fails_with(EngineUnavailable("busy", retry_after=timedelta(seconds=7))))
+    subject.scripts.extend(fails_with(EngineUnavailable("busy", retry_after=timedelta(seconds=7), away=True)))
     with pytest.raises(EngineUnavailable) as caught:
         run(subject.simulator)
-    assert caught.value.retry_after == timedelta(seconds=7)
+    assert (caught.value.retry_after, caught.value.away) == (timedelta(seconds=7), True)
 
 
 def test_a_stop_ends_the_run_within_two_seconds(subject: Subject) -> None:
@@ -202,6 +202,17 @@ def test_a_run_that_is_stopped_already_does_not_reach_the_engine(ray: Engine) ->
     assert ray.engine.requests == []
 
 
+def test_an_engine_that_breaks_off_is_not_taken_for_one_that_is_away(ray: Engine) -> None:
+    hang = Hang()
+    ray.engine.scripts.append([hang])
+    closing = Thread(target=lambda: hang.begun.wait(WAIT.total_seconds()) and ray.serving.close())
+    closing.start()
+    with pytest.raises(EngineUnavailable) as caught:
+        run(ray.client)
+    assert not caught.value.away
+    closing.join(WAIT.total_seconds())
+
+
 def test_a_stream_without_a_result_is_unavailable(ray: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.scripted_engine.scripted_result", lambda *_: None)
     with pytest.raises(EngineUnavailable, match="without a result"):
@@ -211,10 +222,10 @@ def test_a_stream_without_a_result_is_unavailable(ray: Engine, monkeypatch: pyte
 def test_an_engine_that_is_away_is_unavailable_and_found_again(ray: Engine) -> None:
     ray.client.ping()
     ray.serving.close()
-    with pytest.raises(EngineUnavailable, match="RAY_SERVE_URL"):
-        ray.client.ping()
-    with pytest.raises(EngineUnavailable):
-        run(ray.client)
+    for ask in (ray.client.ping, lambda: run(ray.client)):
+        with pytest.raises(EngineUnavailable, match="RAY_SERVE_URL") as caught:
+            ask()
+        assert caught.value.away
     with serving(ray.engine, ray.port):
         deadline = time.monotonic() + WAIT.total_seconds()
         while True:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
@@ -15,7 +19,7 @@ import pytest
 from mcsvc.adapters.postgres import rows
 from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.adapters.postgres.queries import find_query, query
-from mcsvc.adapters.postgres.session import Session, open_pool
+from mcsvc.adapters.postgres.session import Connection, Session, open_pool
 from mcsvc.adapters.postgres.store import PostgresJobStore
 from mcsvc.domain.errors import IllegalMove, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Job, JobId, State, Timing, Trigger, term_of
@@ -157,6 +161,51 @@ def test_a_database_that_was_never_there_is_unavailable_within_the_wait() -> Non
         for ask in (store.ping, store.now, lambda: store.create(new_job())):
             with pytest.raises(StoreUnavailable):
                 ask()
+    finally:
+        store.close()
+
+
+@contextmanager
+def frozen(store: PostgresJobStore) -> Iterator[None]:
+    """The server's processes for the connections of this store's database stand still."""
+    [connected] = store.session.ask(
+        b"SELECT array_agg(pid) AS pids FROM pg_stat_activity WHERE datname = current_database()", {}
+    )
+    try:
+        for pid in connected["pids"]:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in connected["pids"]:
+            os.kill(pid, signal.SIGCONT)
+
+
+def test_a_server_that_falls_silent_is_found_out_and_forgotten(database_url: str) -> None:
+    wait = timedelta(milliseconds=300)
+    store = PostgresJobStore(session=Session(pool=open_pool(database_url, size=1, wait=wait)))
+    try:
+        job, _ = store.create(new_job())
+        with frozen(store), pytest.raises(StoreUnavailable):
+            store.get(job.id)
+        assert store.get(job.id) == job
+    finally:
+        store.close()
+
+
+def test_a_statement_whose_answer_does_not_come_is_given_up(database_url: str) -> None:
+    store = PostgresJobStore.open(database_url, pool_size=1)
+    try:
+        job, _ = store.create(new_job())
+
+        def cut_short(connection: Connection) -> None:
+            connection.answer_within_s = 0.3
+            connection.execute("SELECT pg_sleep(5)")
+
+        began = time.monotonic()
+        with pytest.raises(StoreUnavailable, match=r"no answer within 0\.3 s"):
+            store.session.transact(cut_short)
+        assert time.monotonic() - began < 5
+        assert store.get(job.id) == job
     finally:
         store.close()
 

@@ -272,7 +272,7 @@ class Simulation(_message.Message):
     attempt: _builtins.int
     """Attempts started so far, >= 0."""
     max_attempts: _builtins.int
-    """Attempts after which the job fails."""
+    """Attempts after which the job fails. Grows by one with each that found the engine or the Core Service away."""
     input_digest: _builtins.str
     """SHA-256 of the stored input snapshot, lower-case hex. Empty until the inputs are fetched."""
     result_digest: _builtins.str

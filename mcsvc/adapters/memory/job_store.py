@@ -124,6 +124,11 @@ class MemoryJobStore:
         with self._call() as now:
             return self._end_term(moves.retry(self._held(term), failure, run_after=now + delay))
 
+    def put_off(self, term: Term, failure: Failure, *, delay: timedelta) -> Job:
+        """See the port."""
+        with self._call() as now:
+            return self._end_term(moves.put_off(self._held(term), failure, run_after=now + delay))
+
     def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
         """See the port."""
         with self._call() as now:

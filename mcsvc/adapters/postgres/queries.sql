@@ -42,7 +42,8 @@ FOR UPDATE
 -- name: update_moved_job
 -- Write what a move changed. Fenced by the state, owner and attempt the move began from.
 UPDATE jobs
-SET state = %(state)s, owner = NULL, lease_until = NULL, attempt = %(attempt)s, run_after = %(run_after)s,
+SET state = %(state)s, owner = NULL, lease_until = NULL, attempt = %(attempt)s,
+    max_attempts = %(max_attempts)s, run_after = %(run_after)s,
     finish_time = %(finish_time)s, paths_done = %(paths_done)s, paths_total = %(paths_total)s,
     failure_code = %(failure_code)s, failure_message = %(failure_message)s, result_digest = %(result_digest)s,
     queued_s = %(queued_s)s, fetch_s = %(fetch_s)s, simulate_s = %(simulate_s)s

@@ -78,6 +78,7 @@ def move_params(before: Job, after: Job) -> dict[str, Any]:
         "from_attempt": before.attempt,
         "from_owner": before.owner,
         "state": after.state.value,
+        "max_attempts": after.max_attempts,
         "attempt": after.attempt,
         "run_after": after.run_after,
         "finish_time": after.finish_time,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, final
@@ -17,7 +17,6 @@ from psycopg_pool import ConnectionPool
 from mcsvc.domain.errors import StoreUnavailable
 
 T = TypeVar("T")
-Connection = psycopg.Connection[DictRow]
 
 _AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
 _AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
@@ -25,13 +24,44 @@ _TRIES = 12
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 _SERVER_LIMITS = "-c timezone=UTC -c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
+_ANSWER_S = 20.0  # longer than the server's own limits, whose errors say more
+
+
+class Connection(psycopg.Connection[DictRow]):
+    """A connection that gives up on a silent server, on which psycopg would wait for ever, and is closed then."""
+
+    answer_within_s: float = _ANSWER_S
+
+    def wait(self, gen: Generator[Any, Any, T], *args: Any, **kwargs: Any) -> T:
+        """See psycopg. Raises psycopg.OperationalError once the time is up."""
+        return super().wait(self._in_time(gen), *args, **kwargs)
+
+    def _in_time(self, gen: Generator[Any, Any, T]) -> Generator[Any, Any, T]:
+        give_up_at = time.monotonic() + self.answer_within_s
+        try:
+            wanted = next(gen)
+            while True:
+                ready = yield wanted  # the events that have come; now and then none, so that others get a turn
+                if not ready and time.monotonic() >= give_up_at:
+                    self.close()  # what the server made of the statement is unknown
+                    raise psycopg.OperationalError(f"no answer within {self.answer_within_s:g} s")
+                wanted = gen.send(ready)
+        except StopIteration as done:
+            answer: T = done.value
+            return answer
 
 
 def open_pool(url: str, *, size: int, wait: timedelta = timedelta(seconds=5)) -> ConnectionPool[Connection]:
     """A pool of up to `size` connections. Does not connect yet: the database may come up later.
 
-    `wait` bounds how long a caller waits for a connection before StoreUnavailable.
+    `wait` bounds how long a caller waits for a connection that answers before StoreUnavailable.
     """
+
+    def check(connection: Connection) -> None:
+        connection.answer_within_s = wait.total_seconds()
+        ConnectionPool.check_connection(connection)
+        connection.answer_within_s = _ANSWER_S
+
     kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "connect_timeout": 5}
     if "options" not in conninfo_to_dict(url):
         kwargs["options"] = _SERVER_LIMITS
@@ -42,7 +72,7 @@ def open_pool(url: str, *, size: int, wait: timedelta = timedelta(seconds=5)) ->
         min_size=1,
         max_size=size,
         timeout=wait.total_seconds(),
-        check=ConnectionPool.check_connection,
+        check=check,
         open=True,
         name="mcsvc",
     )

@@ -133,6 +133,12 @@ class PostgresJobStore:
             lambda c: _move(c, term, lambda job, now: moves.retry(job, failure, run_after=now + delay))
         )
 
+    def put_off(self, term: Term, failure: Failure, *, delay: timedelta) -> Job:
+        """See the port."""
+        return self.session.transact(
+            lambda c: _move(c, term, lambda job, now: moves.put_off(job, failure, run_after=now + delay))
+        )
+
     def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
         """See the port."""
 

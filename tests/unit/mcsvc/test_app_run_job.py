@@ -192,6 +192,36 @@ def test_an_error_that_may_pass_is_retried_until_the_attempts_are_used(error: Ex
     assert [event.topic for event in bench.events()] == [FAILED_TOPIC]
 
 
+AWAY = [
+    (CoreServiceUnavailable("away", away=True), "CORE_SERVICE_UNAVAILABLE"),
+    (EngineUnavailable("away", away=True), "ENGINE_UNAVAILABLE"),
+]
+
+
+@pytest.mark.parametrize(("error", "code"), AWAY)
+def test_an_outage_costs_no_attempts_until_the_job_is_too_old_for_it(error: Exception, code: str) -> None:
+    bench = Bench(policy=replace(POLICY, outage_patience=timedelta(hours=4, minutes=30)))
+    bench.simulator.scripts = fails_with(*[error] * 8)
+    job = bench.run(bench.claimed())
+    for attempt in range(1, 6):
+        assert (job.state, job.attempt, job.max_attempts) == (State.PENDING, attempt, attempt + 3)
+        assert job.failure is not None
+        assert job.failure.code == code
+        job = bench.run(bench.claim_again())
+    while job.state is State.PENDING:
+        job = bench.run(bench.claim_again())
+    assert (job.state, job.attempt) == (State.FAILED, 8)
+    assert [event.topic for event in bench.events()] == [FAILED_TOPIC]
+
+
+def test_a_job_that_outlasts_an_outage_has_all_its_attempts_left() -> None:
+    bench = Bench()
+    bench.simulator.scripts = fails_with(*[EngineUnavailable("away", away=True)] * 4, *[EngineUnavailable("broke")] * 3)
+    bench.run(bench.claimed())
+    states = [bench.run(bench.claim_again()).state for _ in range(6)]
+    assert states == [State.PENDING] * 5 + [State.FAILED]
+
+
 def test_an_unforeseen_error_shows_its_kind_but_neither_text_nor_trace(caplog: pytest.LogCaptureFixture) -> None:
     bench = Bench()
     bench.simulator.scripts = fails_with(ZeroDivisionError("secret"))

@@ -191,10 +191,14 @@ def test_a_404_for_a_list_is_no_unknown_subject() -> None:
         answering({}, 404, PROBLEM).active_funded_accounts("")
 
 
-@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-def test_overload_and_server_failures_are_worth_another_attempt(status: int) -> None:
-    with pytest.raises(CoreServiceUnavailable, match=str(status)):
+@pytest.mark.parametrize(
+    ("status", "away"),
+    [(408, False), (425, True), (429, True), (500, False), (502, True), (503, True), (504, False)],
+)
+def test_overload_and_server_failures_are_worth_another_attempt(*, status: int, away: bool) -> None:
+    with pytest.raises(CoreServiceUnavailable, match=str(status)) as caught:
         answering({}, status).trades(ASSESSMENT)
+    assert caught.value.away == away
 
 
 @pytest.mark.parametrize("status", [401, 403])
@@ -202,6 +206,7 @@ def test_a_refused_token_names_the_variable_and_never_the_token(status: int) -> 
     with pytest.raises(CoreServiceUnavailable, match="CORE_SERVICE_TOKEN") as caught:
         answering({}, status).account(FUNDED)
     assert "s3cret" not in str(caught.value)
+    assert caught.value.away
 
 
 @pytest.mark.parametrize("status", [302, 400, 405, 422])
@@ -232,14 +237,21 @@ def test_the_asked_wait_is_handed_on(headers: dict[str, str], wait: timedelta | 
 
 
 @pytest.mark.parametrize(
-    "error", [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), httpx.RemoteProtocolError("cut off")]
+    ("error", "away"),
+    [
+        (httpx.ConnectError("refused"), True),
+        (httpx.ConnectTimeout("silent"), True),
+        (httpx.ReadTimeout("slow"), False),
+        (httpx.RemoteProtocolError("cut off"), False),
+    ],
 )
-def test_no_answer_is_worth_another_attempt(error: httpx.RequestError) -> None:
+def test_no_answer_is_worth_another_attempt(*, error: httpx.RequestError, away: bool) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         raise error
 
-    with pytest.raises(CoreServiceUnavailable, match=str(error)):
+    with pytest.raises(CoreServiceUnavailable, match=str(error)) as caught:
         client(answer).account(ASSESSMENT)
+    assert caught.value.away == away
 
 
 def test_every_call_carries_the_token_and_the_trace() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event
 from uuid import uuid4
 
 import httpx
@@ -13,7 +15,7 @@ from google.protobuf import json_format
 from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
 from mcsvc.entrypoints.http.app import HttpApi
 from mcsvc.entrypoints.http.server import HttpServer
-from mcsvc.entrypoints.monitor import Dependency, Monitor
+from mcsvc.entrypoints.monitor import Dependency, Health, Monitor
 from montecarlo.v1 import simulation_pb2
 from tests.mcsvc_harness import WAIT_S, Recorder, System
 
@@ -147,6 +149,32 @@ def test_ready_needs_the_database_and_reports_the_rest(served: Served) -> None:
     assert served.client.get("/ready").status_code == 503
     assert served.client.get("/health").status_code == 200
     assert served.system.recorder.counts("mcsvc.dependency.up") == {"database": 0, "engine": 0}
+
+
+def test_what_does_not_answer_in_time_is_down_and_is_asked_once() -> None:
+    answer, asked = Event(), list[int]()
+
+    def silent() -> None:
+        asked.append(1)
+        answer.wait(WAIT_S)
+
+    told: list[bool] = []
+    dependencies = [
+        Dependency(name="database", ping=silent, required=True),
+        Dependency(name="engine", ping=lambda: None),
+    ]
+    monitor = Monitor(dependencies, Recorder().metrics, answer_within=timedelta(milliseconds=50))
+    monitor.listen(told.append)
+    monitor.run_once()
+    monitor.run_once()
+    assert monitor.health()["engine"].up
+    assert monitor.health()["database"] == Health(up=False, required=True, detail="It has not answered within 0.05 s.")
+    assert (told, len(asked)) == ([False, False], 1)
+    answer.set()
+    give_up_at = time.monotonic() + WAIT_S
+    while not monitor.ready():
+        assert time.monotonic() < give_up_at
+        monitor.run_once()
 
 
 def test_a_draining_service_is_not_ready(served: Served) -> None:

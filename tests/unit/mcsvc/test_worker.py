@@ -14,12 +14,12 @@ from mcsvc.adapters.clock import SystemClock
 from mcsvc.adapters.memory.core_service import MemoryCoreService
 from mcsvc.adapters.memory.events import MemoryPublisher
 from mcsvc.adapters.memory.job_store import MemoryJobStore
-from mcsvc.adapters.memory.simulator import Hang, ScriptedSimulator
+from mcsvc.adapters.memory.simulator import Hang, ScriptedSimulator, fails_with
 from mcsvc.app.relay_events import RelayEvents
 from mcsvc.app.rescue_jobs import RescueJobs
 from mcsvc.app.run_job import RunJob
 from mcsvc.app.run_policy import RunPolicy
-from mcsvc.domain.errors import StoreUnavailable
+from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
 from mcsvc.domain.job import Job, State, term_of
 from mcsvc.ending import together
 from mcsvc.entrypoints.lease_keeper import LeaseKeeper
@@ -100,6 +100,21 @@ def test_no_more_jobs_run_at_once_than_there_are_threads() -> None:
     assert works.pool.running() == 2
     assert sum(job.state is State.PENDING for job in works.store.find(JobFilter(), limit=9)) == 1
     assert works.pool.stop()
+
+
+def test_in_an_outage_jobs_are_tried_at_the_pace_of_the_polls_and_none_is_lost() -> None:
+    turn = timedelta(seconds=1)
+    works = Works(settings=replace(QUICK, threads=1, poll_every=turn))
+    jobs = works.jobs(3)
+    works.simulator.scripts = fails_with(EngineUnavailable("away", away=True))
+    with running(works) as pool:
+        assert works.publisher.wait_for(3, timeout=WAIT)
+        assert pool.alive()
+    found = [works.store.get(job.id) for job in jobs]
+    assert {job.state for job in found} == {State.SUCCEEDED}
+    [put_off] = [job for job in found if job.attempt == 2]
+    [first, *_] = sorted(job.start_time for job in found if job.attempt == 1 and job.start_time)
+    assert first - put_off.create_time >= turn * 0.8
 
 
 def test_a_cancelled_job_is_stopped_in_the_engine() -> None:
