@@ -10,12 +10,17 @@ from threading import Event
 from mcsvc import cli
 from mcsvc.config import ConfigError
 from mcsvc.stop_signals import set_on_signal
+from riskio.commands import framed
 
 USAGE = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a verb; the exit code."""
+    return framed(lambda: _run(argv), prefix="error")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return int(arguments.run(arguments))

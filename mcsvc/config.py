@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from mcsvc import config_values as values
@@ -169,7 +169,10 @@ class Config:
     sweep_fresh_for: Annotated[
         timedelta,
         Variable(
-            "MCSVC_SWEEP_FRESH_S", values.seconds, "An account simulated this recently is left out", default="86400"
+            "MCSVC_SWEEP_FRESH_S",
+            values.seconds,
+            "An account simulated this recently is left out: no longer than from sweep to sweep",
+            default="86400",
         ),
     ]
 
@@ -180,9 +183,26 @@ def load(environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: naming all that is missing or malformed.
     """
+    return Config(**_read(environ, variables()))
+
+
+class MigrationConfig(NamedTuple):
+    """As much of the configuration as a migration needs."""
+
+    database_url: Secret
+    log_level: str
+
+
+def load_for_migration(environ: Mapping[str, str]) -> MigrationConfig:
+    """As `load`, of what a migration needs: the rest need not be set."""
+    every = variables()
+    return MigrationConfig(**_read(environ, {attribute: every[attribute] for attribute in MigrationConfig._fields}))
+
+
+def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     problems: list[str] = []
-    for attribute, variable in variables().items():
+    for attribute, variable in wanted.items():
         raw = environ.get(variable.name, "").strip() or variable.default
         if raw is None:
             problems.append(f"{variable.name} is not set: {variable.purpose}.")
@@ -193,7 +213,7 @@ def load(environ: Mapping[str, str]) -> Config:
             problems.append(f"{variable.name} {error}")
     if problems:
         raise ConfigError(problems)
-    return Config(**found)
+    return found
 
 
 def variables() -> dict[str, Variable]:

@@ -1,9 +1,9 @@
-"""Crontab lines in a time zone, and the date for which a time that is due stands."""
+"""Crontab lines in a time zone, and which of their times is due."""
 
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
@@ -11,6 +11,7 @@ from apscheduler.triggers.cron import CronTrigger
 GRACE = timedelta(hours=1)
 """A time that was due this long ago is still served."""
 
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -18,7 +19,10 @@ def cron_trigger(cron: str, zone: ZoneInfo) -> CronTrigger:
     """The trigger of a crontab line, in which 0 and 7 are Sunday. Raises ValueError with what is wrong."""
     minute, hour, day, month, weekday = cron.split()
     named = ",".join(_named(part) for part in weekday.split(","))
-    return CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=zone)
+    trigger = CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=zone)
+    if trigger.get_next_fire_time(None, _ANY_TIME) is None:
+        raise ValueError("no day is ever like that")
+    return trigger
 
 
 def _named(part: str) -> str:
@@ -33,12 +37,12 @@ def _named(part: str) -> str:
     return ",".join(_WEEKDAYS[day] for day in days)
 
 
-def logical_date(trigger: CronTrigger, now: datetime, zone: ZoneInfo) -> date:
-    """The date, in the zone, of the latest time due within the grace before `now`; of `now` if there is none."""
+def due_time(trigger: CronTrigger, now: datetime, zone: ZoneInfo) -> datetime:
+    """The latest time due within the grace before `now`, in the zone; if there is none, the start of `now`'s day."""
     local = now.astimezone(zone)
     due = trigger.get_next_fire_time(None, local - GRACE)
-    latest = local
+    latest = local.replace(hour=0, minute=0, second=0, microsecond=0)
     while due is not None and due <= local:
         latest = due
         due = trigger.get_next_fire_time(due, due)
-    return latest.date()
+    return latest

@@ -8,7 +8,7 @@ from threading import Event
 
 from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.bootstrap import Adapters, build_service, open_adapters
-from mcsvc.config import Config, load
+from mcsvc.config import Config, load, load_for_migration
 from mcsvc.domain.errors import StoreUnavailable
 from mcsvc.ending import Countdown, together
 from mcsvc.entrypoints.service import NotStarted
@@ -24,7 +24,8 @@ _log = logs.get_logger("mcsvc")
 
 def serve(stop: Event, *, migrating: bool) -> int:
     """Serve until `stop` is set, then leave the process with its exit code. Raises ConfigError."""
-    config = _configured()
+    config = load(os.environ)
+    logs.configure(config.log_level)
     if stop.is_set():
         _log.info("stopped_before_the_start")
         return OK
@@ -55,7 +56,8 @@ def _run(
 
 def bring_up_to_date() -> int:
     """Migrate the database; the exit code. Raises ConfigError."""
-    config = _configured()
+    config = load_for_migration(os.environ)
+    logs.configure(config.log_level)
     try:
         applied = migrate(config.database_url.reveal())
     except StoreUnavailable as error:
@@ -63,9 +65,3 @@ def bring_up_to_date() -> int:
         return FAILURE
     _log.info("migrated", applied=applied)
     return OK
-
-
-def _configured() -> Config:
-    config = load(os.environ)
-    logs.configure(config.log_level)
-    return config

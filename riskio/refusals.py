@@ -15,8 +15,10 @@ FIRST: Final = 3
 
 _INDEX: Final = re.compile(r"\[\d+\]")
 _FIELD: Final = r"[a-z_]+(?:\[\d+\])?(?:\.[a-z_]+(?:\[\d+\])?)*"
-_SAID: Final = re.compile(rf"(?P<field>{_FIELD}): (?P<description>.*)", re.DOTALL)
-_BETWEEN: Final = re.compile(rf"; (?={_FIELD}: )")
+_FIELDS: Final = rf"{_FIELD}(?:, {_FIELD})*(?: and \d+ more)?"
+_SAID: Final = re.compile(rf"(?P<fields>{_FIELDS}): (?P<description>.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(rf"; (?={_FIELDS}: )")
+_MORE: Final = re.compile(r" and (\d+) more")
 _TRADE: Final = re.compile(r"(?:^|\.)trades\[(\d*)\]")
 
 
@@ -25,20 +27,32 @@ def told(violations: Iterable[tuple[str, str]], trades: Path | None = None) -> l
     groups: dict[tuple[str, str], list[str]] = {}
     for field, description in violations:
         groups.setdefault((_INDEX.sub("[]", field), description), []).append(field)
-    of_trades = any(_TRADE.search(field) for field, _ in groups)
-    places = _places(trades) if trades and of_trades else {}
-    return [f"{_place(fields, places, trades)}: {description}" for (_, description), fields in groups.items()]
+    return _lines([(fields, 0, description) for (_, description), fields in groups.items()], trades)
 
 
 def told_in_words(text: str, trades: Path | None = None) -> list[str]:
-    """The same of violations that stand in one text, as in "trades[0].pnl: is bad; rules: are missing"."""
+    """The same of violations that stand in one text, as in "trades[0].pnl, trades[1].pnl: are bad; rules: is odd"."""
     parts = [_SAID.fullmatch(each) for each in _BETWEEN.split(text)]
-    found = [(part["field"], part["description"]) for part in parts if part]
-    return told(found, trades) if len(found) == len(parts) else [text]
+    found = [(*_named(part["fields"]), part["description"]) for part in parts if part]
+    return _lines(found, trades) if len(found) == len(parts) else [text]
 
 
-def _place(fields: Sequence[str], lines: Mapping[int, int], trades: Path | None) -> str:
-    more = f" and {len(fields) - FIRST} more" if len(fields) > FIRST else ""
+def _named(fields: str) -> tuple[list[str], int]:
+    """The fields that stand in a text, and how many more there were."""
+    more = _MORE.search(fields)
+    return _MORE.sub("", fields).split(", "), int(more[1]) if more else 0
+
+
+def _lines(said: Sequence[tuple[Sequence[str], int, str]], trades: Path | None) -> list[str]:
+    """Of fields, how many more and what is said of them."""
+    of_trades = any(_TRADE.search(field) for fields, _, _ in said for field in fields)
+    places = _places(trades) if trades and of_trades else {}
+    return [f"{_place(fields, hidden, places, trades)}: {description}" for fields, hidden, description in said]
+
+
+def _place(fields: Sequence[str], hidden: int, lines: Mapping[int, int], trades: Path | None) -> str:
+    hidden += max(0, len(fields) - FIRST)
+    more = f" and {hidden} more" if hidden else ""
     found = [lines.get(int(match[1])) for field in fields[:FIRST] if (match := _TRADE.search(field))]
     if not found or None in found:
         return ", ".join(fields[:FIRST]) + more

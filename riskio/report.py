@@ -63,7 +63,8 @@ def _parts(result: SimulationResult, console: Console, width: int) -> Iterator[t
     if result.scenarios:
         yield _WHAT_IF, uncertainty.scenarios(result, width - 1)
     lost, spread = tails(result), distributions(result, console, width - 1)
-    yield f"What may be lost, {result.currency}", lost
+    gains = any(min(each.value_at_risk.value, each.expected_shortfall.value) < 0 for each in result.final_pnl.tails)
+    yield f"What may be lost, {result.currency}", Group(lost, *([Text(_GAIN, style="dim")] if gains else []))
     legend = [Text(_OPEN, style="dim")] if has_open(lost) or has_open(spread) else []
     yield "How the paths spread, with ± the half-width of each 95% interval", Group(spread, *legend)
     if result.equity_fan.days:
@@ -94,6 +95,7 @@ def header(result: SimulationResult) -> RenderableType:
     return grid
 
 
+_GAIN: Final = "Below 0 is a gain: even such a path ends above where it began."
 _CLOSED_ONLY: Final = "looked for at closed trades only, not within trades"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterable, Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -135,7 +136,7 @@ def _enum(kind: EnumDescriptor, value: object, place: str) -> str:
     short = [name.removeprefix(prefix) for name in kind.values_by_name][1:]
     given = str(value).removeprefix(prefix)
     if given not in short:
-        raise InvalidFile(place, f"{value!r} is not one of {', '.join(short)}{nearest(given, short)}")
+        raise InvalidFile(place, f"{_shown(value)} is not one of {', '.join(short)}{nearest(given, short)}")
     return prefix + given
 
 
@@ -145,7 +146,20 @@ def _text(value: object, place: str) -> str:
         raise InvalidFile(place, "has no value: give one, or leave the key out")
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
-    raise InvalidFile(place, f'{value!r} must be written in quotes, such as "{value}"')
+    raise InvalidFile(place, f'{_shown(value)} must be written in quotes, such as "{_shown(value)}"')
+
+
+def _shown(value: object) -> str:
+    """As YAML writes it."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case date():
+            return value.isoformat()
+        case str():
+            return repr(value)
+        case _:
+            return str(value)
 
 
 def _whole(value: object, place: str) -> int | None:
@@ -154,5 +168,5 @@ def _whole(value: object, place: str) -> int | None:
         return None
     text = str(value)
     if isinstance(value, bool) or not _WHOLE.fullmatch(text) or abs(int(text)) > _MOST:
-        raise InvalidFile(place, f"{value!r} is not a whole number up to {_MOST}: write it like 30")
+        raise InvalidFile(place, f"{_shown(value)} is not a whole number up to {_MOST}: write it like 30")
     return int(text)

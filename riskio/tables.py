@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import Estimate
-from riskio.numbers import money, percent
+from riskio.numbers import money, percent, rare
 
 
 def table(*columns: tuple[str, str]) -> Table:
@@ -31,6 +31,8 @@ def has_open(shown: Table) -> bool:
 def percent_interval(figure: Estimate, *, narrow: bool = False) -> str:
     """The interval of a probability; `narrow` says % once and has no spaces, unless an end is a plain number."""
     low, high = percent(figure.ci_low), percent(figure.ci_high)
+    if "e" in low + high:  # both in the same notation
+        low, high = (rare(end) if end < 0.001 else percent(end) for end in (figure.ci_low, figure.ci_high))
     if narrow and low.endswith("%") and high.endswith("%"):
         return f"{low.removesuffix('%')}–{high}"
     return f"{low} – {high}"

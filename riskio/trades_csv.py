@@ -33,7 +33,10 @@ def read_trades(path: Path) -> list[trade_pb2.Trade]:
 
     Raises: InvalidFile, OSError.
     """
-    return [_trade(f"{path} line {line}", row) for line, row in _rows(path)]
+    trades = [_trade(f"{path} line {line}", row) for line, row in _rows(path)]
+    if not trades:
+        raise InvalidFile(str(path), "holds no trade: below the header, give a line for each")
+    return trades
 
 
 def lines_of_trades(path: Path) -> list[int]:
@@ -60,6 +63,11 @@ def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, str]]]:
 
 
 def _check_header(path: Path, columns: Sequence[str]) -> None:
+    separator = next((each for each in (";", "\t", "|") if len(columns) == 1 and each in columns[0]), "")
+    if separator:
+        raise InvalidFile(
+            f"{path} line 1", f"has its columns parted by {separator!r}: save it with commas between them"
+        )
     plain = {_plain(column): column for column in columns}
     for name in REQUIRED:
         if name not in columns:
@@ -88,11 +96,11 @@ def _plain(column: str) -> str:
 
 
 def _check_row(place: str, columns: Sequence[str], row: Sequence[str]) -> None:
+    fields = f"has {len(row)} field{'' if len(row) == 1 else 's'}, but the header names {len(columns)} columns"
     if len(row) > len(columns):
-        raise InvalidFile(place, f"has {len(row)} fields, but the header names {len(columns)} columns: {_COMMA}")
+        raise InvalidFile(place, f"{fields}: {_COMMA}")
     if len(row) < len(columns):
-        why = f"has {len(row)} fields, but the header names {len(columns)} columns: leave a field empty, not out"
-        raise InvalidFile(place, why)
+        raise InvalidFile(place, f"{fields}: leave a field empty, not out")
     for column, text in zip(columns, row, strict=True):
         if not column and text.strip():
             raise InvalidFile(place, f"has {text.strip()!r} under a column without a name: {_COMMA}")

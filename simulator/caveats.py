@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from montecarlo.v1.result_pb2 import Warning as Caveat
-from simulator import precision, rare
+from simulator import precision, rare, tilted
 from simulator.diagnostics import Diagnostics
 from simulator.estimation_risk import Histories
 from simulator.history import History
@@ -84,7 +84,7 @@ def caveats(
         *_of_trades(plan.history),
         *_of_data(plan.history, plan.spec.rules),
         *_of_excursions(plan, diagnostics),
-        *_of_paths(plan.spec.rules, tally, {*(shown or ()), *ruled_out}),
+        *_of_paths(plan, tally, {*(shown or ()), *ruled_out}),
         *_of_passes(plan, tally),
         *_of_rare_events(missed),
         *_of_effort(plan, tally),
@@ -96,9 +96,10 @@ def _of_size(history: History, diagnostics: Diagnostics) -> Iterator[Caveat]:
     if history.trades < MIN_TRADES or history.days < MIN_DAYS:
         yield _caveat(
             Code.SHORT_HISTORY,
-            f"The history holds {history.trades} trades on {history.days} days, less than {MIN_TRADES} trades "
-            f"or {MIN_DAYS} days. The intervals show sampling error only, not what so short a history cannot tell: "
-            "take the figures as a rough guide, ask for estimation risk, and simulate again with more trades.",
+            f"The history holds {_of(history.trades, 'trade')} on {_of(history.days, 'day')}, less than "
+            f"{MIN_TRADES} trades or {MIN_DAYS} days. The intervals show sampling error only, not what so short a "
+            "history cannot tell: take the figures as a rough guide, ask for estimation risk, and simulate again with "
+            "more trades.",
         )
     elif diagnostics.effective_sample_size < MIN_EFFECTIVE:
         yield _caveat(
@@ -191,17 +192,19 @@ def _of_rare_events(missed: Collection[Outcome]) -> Iterator[Caveat]:
         )
 
 
-def _of_paths(rules: Rules, tally: Tally, known: Collection[Outcome]) -> Iterator[Caveat]:
-    """known: the breaches whose probability is known otherwise, or that no draws can bring."""
+def _of_paths(plan: Plan, tally: Tally, known: Collection[Outcome]) -> Iterator[Caveat]:
+    """known: the breaches whose probability is known otherwise, or that no draws can bring. Without a draw that falls
+    there is none: NO_LOSING_TRADE says so.
+    """
     if tally.paths < MIN_PATHS:
         yield _caveat(
             Code.FEW_PATHS,
             f"Only {tally.paths} paths were simulated, so tail figures have wide or open intervals: "
             f"ask for at least {MIN_PATHS}.",
         )
-    ends = tuple(rare.possible(rules))
+    ends = tuple(rare.possible(plan.spec.rules))
     breaches = sum(tally.outcomes[end] for end in ends)
-    if breaches < MIN_EVENTS and not set(ends) <= set(known):
+    if breaches < MIN_EVENTS and not set(ends) <= set(known) and tilted.falls(plan):
         yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
 
 
@@ -251,11 +254,16 @@ def _of_histories(plan: Plan, histories: Histories) -> Iterator[Caveat]:
 
 
 def _few(code: Code, events: int, paths: int, what: str) -> Caveat:
+    number = f"Only {events}" if events else "None"
     return _caveat(
         code,
-        f"Only {events} of {paths} paths {what}, so that probability and the days until it are known roughly: "
+        f"{number} of {paths:,} paths {what}, so that probability and the days until it are known roughly: "
         "read the upper end of the interval, and ask for more paths if it matters.",
     )
+
+
+def _of(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _caveat(code: Code, message: str) -> Caveat:

@@ -19,6 +19,7 @@ from montecarlo.v1 import settings_pb2
 from montecarlo.v1.result_pb2 import SimulationResult
 from riskio import files, refusals, report
 from riskio import options as asked
+from riskio.commands import framed
 from riskio.files import InvalidFile
 from simulator import codec, compile_cache, crew, engine, result
 from simulator.checks import MOST_VIOLATIONS
@@ -39,7 +40,12 @@ EXAMPLE: Final = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command; 0 if it went well, 2 for a bad input."""
+    """Runs the command; 0 if it went well, 1 if its output cannot be written, 2 for a bad input."""
+    return framed(lambda: run(arguments), prefix="mcsim")
+
+
+def run(arguments: Sequence[str] | None) -> int:
+    """The same, without what is told of the output."""
     options = parser().parse_args(arguments)
     try:
         simulate(options)
@@ -50,6 +56,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"mcsim: {invalid}", file=sys.stderr)
         return BAD_INPUT
     except OSError as unreadable:
+        if unreadable.filename is None:
+            raise
         print(f"mcsim: {unreadable.filename}: {unreadable.strerror}", file=sys.stderr)
         return BAD_INPUT
     return 0

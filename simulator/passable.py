@@ -59,8 +59,9 @@ def _pace(plan: Plan) -> _Pace:
     match plan.model:
         case Model.DAY:
             return _Pace(best=best, trades=longest)
-        case Model.STATIONARY | Model.CIRCULAR:
-            return _Pace(best=best, trades=plan.spec.settings.trades_per_day)
+        case Model.STATIONARY | Model.CIRCULAR:  # a day that blocks are joined in may be longer than any of the history
+            ends_each_day = longest if longest == 1 else None
+            return _Pace(best=best, trades=plan.spec.settings.trades_per_day or ends_each_day)
         case Model.IID | Model.NORMAL | Model.STUDENT_T:
             return _Pace(best=best, trades=plan.spec.settings.trades_per_day or longest)
 

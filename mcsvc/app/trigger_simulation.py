@@ -45,6 +45,11 @@ class TriggerSimulation:
         Raises:
             RequestIdReused: the key was used before, with another body.
         """
+        job, _ = self.once(request)
+        return job
+
+    def once(self, request: TriggerRequest) -> tuple[Job, bool]:
+        """The same, and whether the job was made now."""
         job_id = self.new_id()
         now = self.clock.now()
         job = Job(
@@ -61,8 +66,7 @@ class TriggerSimulation:
             trace_parent=request.trace_parent,
             input_digest=request.inline.digest if request.inline else "",
         )
-        stored, _ = self.store.create(job, request.inline)
-        return stored
+        return self.store.create(job, request.inline)
 
 
 def body_digest(subject: Subject, settings: Settings) -> str:

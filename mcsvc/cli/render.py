@@ -64,6 +64,8 @@ def summary(simulation: pb.Simulation) -> Table:
         grid.add_row("Error", Text(f"{simulation.error.code}: {simulation.error.message}", style="red"))
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
         grid.add_row("Report", Text(f"mcsvc report {simulation.id}"))
+    elif simulation.state not in FINAL:
+        grid.add_row("Follow", Text(f"mcsvc watch {simulation.id}"))
     return grid
 
 

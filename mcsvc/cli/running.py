@@ -45,8 +45,6 @@ def run_verb(module: str, args: Namespace) -> int:
         return error.exit_code
     except Interrupted as interrupt:
         return interrupt.exit_code
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        return FAILURE
     except ModuleNotFoundError as error:
         sys.stderr.write(f"error: {error.name} is not installed. This verb needs the extra `devstack`.\n")
         return FAILURE

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from mcsvc.cli import client, render
+from mcsvc.cli.running import CliError
 from montecarlo.v1 import simulation_pb2 as pb
 from montecarlo.v1.simulation_service_pb2 import WatchSimulationRequest
 from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
@@ -19,7 +20,7 @@ PAUSE_S = 1.0
 
 
 def follow(stub: SimulationServiceStub, simulation_id: str, console: Console) -> pb.Simulation:
-    """Show the simulation until it is final; the final state. Raises RpcError if the stream does not come back."""
+    """Show the simulation until it is final; the final state. Raises RpcError, CliError if the service goes away."""
     if not console.is_terminal:
         return _last(stub, simulation_id, _Lines(console).show)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
@@ -79,9 +80,11 @@ def _states(stub: SimulationServiceStub, simulation_id: str) -> Iterator[pb.Simu
                     return
         except grpc.RpcError as error:
             failures += 1
-            lost = seen and client.code_of(error) is grpc.StatusCode.UNAVAILABLE
-            if not lost or failures > _RECONNECTS:
+            if not seen or client.code_of(error) is not grpc.StatusCode.UNAVAILABLE:
                 raise
+            if failures > _RECONNECTS:
+                again = f"mcsvc watch {simulation_id}"
+                raise CliError(f"The service has gone, its simulations have not: once it is back, {again}.") from None
             Event().wait(PAUSE_S)
 
 

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
+
+_INDEX = re.compile(r"\[\d+\]")
+_NAMED = 3  # of the fields of which the same is said
 
 
 class McsvcError(Exception):
@@ -34,12 +38,16 @@ class Violation:
     description: str
 
 
-class InvalidRequest(McsvcError):
-    """A request has bad fields."""
+class BadFields(McsvcError):
+    """Some fields are bad. The text tells it field by field, like elements of one list together."""
 
     def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
+        super().__init__(_in_words(violations))
         self.violations = violations
+
+
+class InvalidRequest(BadFields):
+    """A request has bad fields."""
 
 
 class SubjectNotFound(McsvcError):
@@ -70,12 +78,8 @@ class EngineUnavailable(Retryable):
     """The simulator could not be reached, is overloaded, or broke off."""
 
 
-class EngineRejected(McsvcError):
+class EngineRejected(BadFields):
     """The simulator found the input invalid. Not worth another attempt."""
-
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations))
-        self.violations = violations
 
 
 class EventBusUnavailable(Retryable):
@@ -88,3 +92,15 @@ class RunStopped(McsvcError):
 
 class StoreUnavailable(Retryable):
     """The database could not be reached."""
+
+
+def _in_words(violations: list[Violation]) -> str:
+    groups: dict[tuple[str, str], list[str]] = {}
+    for each in violations:
+        groups.setdefault((_INDEX.sub("[]", each.field), each.description), []).append(each.field)
+    return "; ".join(f"{_some(fields)}: {description}" for (_, description), fields in groups.items())
+
+
+def _some(fields: list[str]) -> str:
+    more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
+    return ", ".join(fields[:_NAMED]) + more

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import NewType
 from uuid import UUID
 
-from mcsvc.domain.errors import IllegalMove
+from mcsvc.domain.errors import IllegalMove, RequestIdReused
 from mcsvc.domain.subject import Settings, Subject
 
 JobId = NewType("JobId", UUID)
@@ -187,6 +187,12 @@ def term_of(job: Job) -> Term:
 def attempts_left(job: Job) -> bool:
     """True if a further attempt may be started."""
     return job.attempt < job.max_attempts
+
+
+def reused(job: Job) -> RequestIdReused:
+    """The error of a job whose key belongs to one that was made of another body."""
+    what = f"The request id {job.request_id!r}" if job.request_id else f"The key {job.dedup_key!r}"
+    return RequestIdReused(f"{what} was used before with another body: use a new one.")
 
 
 def backoff(attempt: int, *, base: timedelta, cap: timedelta, jitter: float) -> timedelta:

@@ -1,13 +1,13 @@
 """Fires the sweep of the funded accounts by cron, in a time zone.
 
-Every replica fires; the jobs' keys (schedule, account, logical date) make one job of them. So nothing is shared between
-replicas and nothing is stored. The logical date is the date, in the cron's zone, of the time that was due.
+Every replica fires; the jobs' keys (schedule, account, the time that was due) make one job of them. So nothing is
+shared between replicas and nothing is stored.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import datetime, timedelta
 from threading import Event, Thread
 from typing import final
 from zoneinfo import ZoneInfo
@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from mcsvc.app.sweep_funded_accounts import SweepReport
-from mcsvc.cron import GRACE, cron_trigger, logical_date
+from mcsvc.cron import GRACE, cron_trigger, due_time
 from mcsvc.domain.errors import Retryable
 from mcsvc.observability.logs import get_logger
 from mcsvc.observability.metrics import Metrics
@@ -32,7 +32,7 @@ class SweepScheduler:
     """See the module."""
 
     def __init__(
-        self, sweep: Callable[[date], SweepReport], clock: Clock, metrics: Metrics, *, cron: str, zone: ZoneInfo
+        self, sweep: Callable[[datetime], SweepReport], clock: Clock, metrics: Metrics, *, cron: str, zone: ZoneInfo
     ) -> None:
         self._sweep = sweep
         self._clock = clock
@@ -64,22 +64,23 @@ class SweepScheduler:
 
     def run_once(self) -> SweepReport | None:
         """Sweep for the time due now, again and again while a dependency is away. None if it was given up."""
-        day = logical_date(self._trigger, self._clock.now(), self._zone)
+        due = due_time(self._trigger, self._clock.now(), self._zone)
+        told = due.isoformat(timespec="minutes")
         for tries in range(1, _TRIES + 1):
             try:
-                report = self._sweep(day)
+                report = self._sweep(due)
             except Retryable as error:
                 delay = min(_RETRY_BASE * 2 ** (tries - 1), _RETRY_CAP)
                 _log.warning(
-                    "sweep_interrupted", date=day, tries=tries, error=str(error), retry_s=delay.total_seconds()
+                    "sweep_interrupted", due=told, tries=tries, error=str(error), retry_s=delay.total_seconds()
                 )
                 if self._stopping.wait(delay.total_seconds()):
                     return None
             else:
                 self._metrics.jobs_triggered.add(report.triggered, {"trigger": "schedule"})
-                _log.info("sweep_done", date=day, seen=report.seen, triggered=report.triggered, skipped=report.skipped)
+                _log.info("sweep_done", due=told, seen=report.seen, triggered=report.triggered, skipped=report.skipped)
                 return report
-        _log.error("sweep_given_up", date=day, remedy="The next sweep takes the accounts that were left out.")
+        _log.error("sweep_given_up", due=told, remedy="The next sweep takes the accounts that were left out.")
         return None
 
     def ask_to_stop(self) -> None:

@@ -53,7 +53,7 @@ def test_a_used_dedup_key_with_the_same_body_returns_the_job_made_then(store: Jo
 
 def test_a_used_dedup_key_with_another_body_is_refused(store: JobStore) -> None:
     created(store, new_job(dedup_key="request:1"))
-    with pytest.raises(RequestIdReused, match="new request id"):
+    with pytest.raises(RequestIdReused, match="use a new one"):
         store.create(new_job(dedup_key="request:1", body_digest="other"))
 
 

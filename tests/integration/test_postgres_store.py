@@ -210,6 +210,16 @@ def test_a_statement_whose_answer_does_not_come_is_given_up(database_url: str) -
         store.close()
 
 
+def test_a_ping_says_why_no_connection_comes(database_url: str) -> None:
+    url = database_url.rpartition("/")[0] + "/no_such_database"
+    store = PostgresJobStore(session=Session(pool=open_pool(url, size=1, wait=timedelta(milliseconds=200))))
+    try:
+        with pytest.raises(StoreUnavailable, match='database "no_such_database" does not exist'):
+            store.ping()
+    finally:
+        store.close()
+
+
 def test_the_database_itself_refuses_a_running_job_without_a_term(postgres_store: PostgresJobStore) -> None:
     job, _ = postgres_store.create(new_job())
     with pytest.raises(psycopg.errors.CheckViolation, match="running_has_a_term"):

@@ -11,7 +11,7 @@ from typing import final
 
 from mcsvc.adapters.memory.outbox import MemoryOutbox
 from mcsvc.domain import job as moves
-from mcsvc.domain.errors import JobNotFound, LeaseLost, RequestIdReused, StoreUnavailable
+from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.clock import Clock
@@ -44,7 +44,7 @@ class MemoryJobStore:
                     self._snapshots[job.id] = snapshot
                 return made, True
         if made.body_digest != job.body_digest:
-            raise RequestIdReused(f"{job.dedup_key} was used before with another body; use a new request id.")
+            raise moves.reused(job)
         return made, False
 
     def get(self, job_id: JobId) -> Job:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar, final
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
+from psycopg_pool import ConnectionPool, PoolTimeout
 
 from mcsvc.domain.errors import StoreUnavailable
 
@@ -24,6 +24,7 @@ _TRIES = 12
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
 _SERVER_LIMITS = "-c timezone=UTC -c statement_timeout=15000 -c idle_in_transaction_session_timeout=15000"
+_CONNECT_S = 5
 _ANSWER_S = 20.0  # longer than the server's own limits, whose errors say more
 
 
@@ -62,7 +63,7 @@ def open_pool(url: str, *, size: int, wait: timedelta = timedelta(seconds=5)) ->
         ConnectionPool.check_connection(connection)
         connection.answer_within_s = _ANSWER_S
 
-    kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "connect_timeout": 5}
+    kwargs: dict[str, Any] = {"autocommit": True, "row_factory": dict_row, "connect_timeout": _CONNECT_S}
     if "options" not in conninfo_to_dict(url):
         kwargs["options"] = _SERVER_LIMITS
     return ConnectionPool(
@@ -97,6 +98,15 @@ class Session:
                 return work(connection)
 
         return _run(once)
+
+    def ping(self) -> None:
+        """Raises StoreUnavailable, if it can in the server's own words: a pool only says how long it has waited."""
+        try:
+            self.ask(b"SELECT 1", {})
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, PoolTimeout):
+                _run(lambda: psycopg.connect(str(self.pool.conninfo), connect_timeout=_CONNECT_S).close())
+            raise
 
     def ask(self, statement: bytes, params: dict[str, Any]) -> list[DictRow]:
         """The rows of one statement, which is a transaction by itself: fewer round trips. Raises as `transact`."""

@@ -20,7 +20,7 @@ from mcsvc.adapters.postgres.migrate import needed_version
 from mcsvc.adapters.postgres.queries import find_query, query
 from mcsvc.adapters.postgres.session import Connection, Session, open_pool
 from mcsvc.domain import job as moves
-from mcsvc.domain.errors import JobNotFound, LeaseLost, RequestIdReused, StoreUnavailable
+from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, Term, Timing
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent, Snapshot, StoredResult
@@ -48,7 +48,7 @@ class PostgresJobStore:
         """See the port."""
         stored, made = self.session.transact(partial(_create, job=job, snapshot=snapshot))
         if not made and stored.body_digest != job.body_digest:
-            raise RequestIdReused(f"{job.dedup_key} was used before with another body; use a new request id.")
+            raise moves.reused(job)
         return stored, made
 
     def get(self, job_id: JobId) -> Job:
@@ -201,6 +201,7 @@ class PostgresJobStore:
 
     def ping(self) -> None:
         """See the port."""
+        self.session.ping()
         try:
             version = self.session.ask(query("schema_version"), {})[0]["version"]
         except psycopg.errors.UndefinedTable as error:

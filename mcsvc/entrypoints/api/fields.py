@@ -39,7 +39,7 @@ class Checker:
     def decimal(self, field_path: str, value: str, *, required: bool) -> None:
         """An amount as a decimal string."""
         fits = bool(_DECIMAL.fullmatch(value)) if value else not required
-        what = "give a decimal number as a string, e.g. '-12.50'"
+        what = 'give a decimal number such as -12.50, in JSON as a string: "-12.50"'
         self.require(field_path, what if value else f"is missing: {what}", holds=fits)
 
     def raise_if_bad(self) -> None:

@@ -4,6 +4,7 @@
     comparison = field operator value            value = bare word | "quoted, with \\" and \\\\"
 
 `state`, `trigger`, `assessment_id` and `funded_account_id` take `=`; `create_time` takes `<`, `<=`, `>` and `>=`.
+States and triggers may be in lower case, as lists show them.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ def _read(name: str, operator: str, value: str) -> tuple[str, object]:
 
 
 def _member(members: dict[str, State] | dict[str, Trigger], name: str, value: str) -> State | Trigger:
-    member = members.get(value.removeprefix(f"SIMULATION_{name.upper()}_"))
+    member = members.get(value.upper().removeprefix(f"SIMULATION_{name.upper()}_"))
     if member is None:
         _reject(f"knows no {name} {value!r}: use one of {', '.join(members)}")
     return member

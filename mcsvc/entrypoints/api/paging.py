@@ -21,9 +21,8 @@ _TOKEN_LENGTH = 500
 def page_size(asked: int) -> int:
     """The size to use. Raises InvalidRequest below 0; above the most, the most is used."""
     if asked < 0:
-        raise InvalidRequest(
-            [Violation(field="page_size", description=f"give 1 to {MAX_SIZE}, or 0 for {DEFAULT_SIZE}")]
-        )
+        description = f"is negative: give 1 or more, of which {MAX_SIZE} count at most, or 0 for {DEFAULT_SIZE}"
+        raise InvalidRequest([Violation(field="page_size", description=description)])
     return min(asked or DEFAULT_SIZE, MAX_SIZE)
 
 

@@ -44,7 +44,7 @@ class Problem:
 def classify(error: Exception) -> Problem:
     """The problem an exception is to the caller. One that nobody foresaw is logged and shown by a reference only."""
     match error:
-        case errors.InvalidRequest() | errors.EngineRejected():
+        case errors.BadFields():
             return Problem(
                 code=code_pb2.INVALID_ARGUMENT,
                 reason="BAD_FIELDS",

@@ -28,10 +28,24 @@ def check_settings(check: Checker, settings: settings_pb2.SimulationSettings) ->
     length = settings.block_length
     fits = length == 0 or (math.isfinite(length) and length >= 1)
     check.require("settings.block_length", "give at least 1, or 0 for the automatic length", holds=fits)
+    _check_stress(check, "settings.stress", settings.stress)
     _check_precision(check, settings)
     _check_scenarios(check, settings)
     _check_estimation_risk(check, settings.estimation_risk)
     _check_times(check, settings)
+
+
+def _check_stress(check: Checker, path: str, stress: settings_pb2.Stress) -> None:
+    low, high = _LIMITS
+    for name in ("volatility_factor", "loss_factor"):
+        factor = getattr(stress, name)
+        fits = factor == 0 or low <= factor <= high
+        check.require(f"{path}.{name}", f"give {low:g} to {high:g}, or 0 for none", holds=fits)
+    cost = stress.cost_per_trade
+    check.decimal(f"{path}.cost_per_trade", cost, required=False)
+    check.require(f"{path}.cost_per_trade", "give what a trade costs, 0 or more", holds=not cost.startswith("-"))
+    fits = 0 <= stress.fewer_winners <= 1
+    check.require(f"{path}.fewer_winners", "give a share from 0 to 1, such as 0.1 for a tenth", holds=fits)
 
 
 def _check_precision(check: Checker, settings: settings_pb2.SimulationSettings) -> None:
@@ -57,6 +71,7 @@ def _check_scenarios(check: Checker, settings: settings_pb2.SimulationSettings) 
         factor = scenario.limits_factor
         fits = factor == 0 or low <= factor <= high
         check.require(f"{path}.limits_factor", f"give {low:g} to {high:g}, or 0 for none", holds=fits)
+        _check_stress(check, f"{path}.stress", scenario.stress)
         changes = scenario.HasField("stress") or factor != 0
         check.require(path, "changes nothing: give a stress or a limits_factor", holds=changes)
 

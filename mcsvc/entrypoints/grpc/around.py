@@ -33,6 +33,10 @@ class Call:
         """True if the servicer has set a status of its own already."""
         return self.code() is not grpc.StatusCode.OK
 
+    def left_by_the_caller(self, error: Exception) -> bool:
+        """True if this is how grpc tells a servicer that reads requests of a call that was cancelled."""
+        return isinstance(error, grpc.RpcError) and not self.context.is_active()
+
 
 Around = Callable[[Call], AbstractContextManager[None]]
 _Behaviour = Callable[[Any, grpc.ServicerContext], Any]

@@ -20,7 +20,7 @@ def errors_as_statuses(call: Call) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if call.ended_by_itself():
+        if call.ended_by_itself() or call.left_by_the_caller(error):
             raise
         call.context.abort_with_status(rpc_status.to_status(to_status(classify(error))))
 

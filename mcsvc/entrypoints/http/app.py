@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from opentelemetry.trace import SpanKind, Tracer
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,7 +24,7 @@ from mcsvc.entrypoints.api.problems import classify
 from mcsvc.entrypoints.api.trigger_requests import decode_trigger
 from mcsvc.entrypoints.api.use_cases import UseCases
 from mcsvc.entrypoints.http import requests
-from mcsvc.entrypoints.http.problems import problem_response
+from mcsvc.entrypoints.http.problems import problem_response, unserved_response
 from mcsvc.entrypoints.monitor import Monitor
 from mcsvc.observability.logs import get_logger
 from mcsvc.observability.metrics import Metrics
@@ -53,7 +54,8 @@ class HttpApi:
                 Route("/simulations", self._around("POST /simulations", self._trigger), methods=["POST"]),
                 Route("/simulations", self._around("GET /simulations", self._list), methods=["GET"]),
                 Route("/simulations/{id}", self._around("GET /simulations/{id}", self._get), methods=["GET"]),
-            ]
+            ],
+            exception_handlers={HTTPException: _not_served},
         )
 
     async def _health(self, _request: Request) -> Response:
@@ -116,6 +118,11 @@ class HttpApi:
                 return response
 
         return observed
+
+
+async def _not_served(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 — what it is registered for
+    return unserved_response(request.method, request.url.path, error.status_code, error.headers)
 
 
 def _json(message: Message, status: int = 200) -> Response:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 
 from google.rpc import code_pb2
 from starlette.responses import Response
 
 from mcsvc.entrypoints.api.problems import Problem
 
+_PROBLEM = "application/problem+json"
 _STATUSES = {
     code_pb2.INVALID_ARGUMENT: 400,
     code_pb2.NOT_FOUND: 404,
@@ -29,4 +31,12 @@ def problem_response(problem: Problem) -> Response:
     headers = {}
     if problem.retry_after is not None:
         headers["Retry-After"] = str(math.ceil(problem.retry_after.total_seconds()))
-    return Response(json.dumps(body), status, headers, "application/problem+json")
+    return Response(json.dumps(body), status, headers, _PROBLEM)
+
+
+def unserved_response(method: str, path: str, status: int, headers: Mapping[str, str] | None) -> Response:
+    """The response to a path or a method that this API has not."""
+    served = "POST and GET /simulations, GET /simulations/{id}, /health, /ready and /metrics"
+    detail = f"{method} {path[:100]} is not served here: there are {served}."
+    body = {"title": "NOT_SERVED", "status": status, "detail": detail}
+    return Response(json.dumps(body), status, headers, _PROBLEM)

@@ -8,6 +8,7 @@ from google.protobuf import json_format
 from starlette.requests import Request
 
 from mcsvc.domain.errors import InvalidRequest, Violation
+from mcsvc.entrypoints.http.protojson import BODY, explained
 from montecarlo.v1 import simulation_service_pb2 as pb
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
@@ -29,8 +30,10 @@ def trigger_request(body: bytes) -> pb.TriggerSimulationRequest:
     """A TriggerSimulationRequest from its ProtoJSON. Raises InvalidRequest."""
     try:
         return json_format.Parse(body, pb.TriggerSimulationRequest())
-    except (json_format.ParseError, ValueError, RecursionError) as error:
-        raise _bad("body", f"give a TriggerSimulationRequest in ProtoJSON: {error}") from error
+    except json_format.ParseError as error:
+        raise _bad(*explained(error)) from error
+    except (ValueError, RecursionError) as error:
+        raise _bad(BODY, f"give a TriggerSimulationRequest in ProtoJSON: {error}") from error
 
 
 def list_request(query: Mapping[str, str]) -> pb.ListSimulationsRequest:

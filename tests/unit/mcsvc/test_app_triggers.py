@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -23,7 +23,7 @@ from mcsvc.ports.job_store import JobFilter
 from montecarlo.v1 import settings_pb2
 from tests.job_samples import ASSESSMENT, RECORD, RULES, TRADES, new_job_id
 
-MONDAY = date(2026, 1, 5)
+MONDAY = datetime(2026, 1, 5, 2, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
@@ -191,14 +191,23 @@ def test_a_sweep_leaves_out_accounts_simulated_in_the_last_day() -> None:
     assert office.sweep(MONDAY) == SweepReport(seen=2, triggered=1, skipped=1)
 
 
-def test_a_sweep_repeated_for_the_same_date_makes_nothing_twice() -> None:
+def test_a_sweep_repeated_for_the_same_time_makes_nothing_twice() -> None:
     office = Office()
     office.fund("a", "b")
     office.sweep(MONDAY)
     for job in office.jobs():
         office.store.cancel(job.id)  # so that it no longer counts as simulated
-    office.sweep(MONDAY)
+    assert office.sweep(MONDAY) == SweepReport(seen=2, triggered=0, skipped=2)
     assert len(office.jobs()) == 2
+
+
+def test_sweeps_may_be_more_than_one_a_day() -> None:
+    office = Office()
+    office.sweep = replace(office.sweep, fresh_for=timedelta(hours=1))
+    office.fund("a")
+    office.sweep(MONDAY)
+    office.clock.advance(timedelta(hours=1))
+    assert office.sweep(MONDAY + timedelta(hours=1)) == SweepReport(seen=1, triggered=1, skipped=0)
 
 
 def test_a_sweep_that_broke_off_goes_on_where_it_was() -> None:

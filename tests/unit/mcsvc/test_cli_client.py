@@ -343,6 +343,22 @@ def test_watch_takes_a_broken_stream_up_again(service: Service, monkeypatch: pyt
     assert len(service.servicer.asked) == 3
 
 
+def test_a_watch_whose_service_has_gone_says_that_the_simulation_has_not(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mcsvc.cli.watching.PAUSE_S", 0.0)
+    service.servicer.watched = [[job()], *[[] for _ in range(20)]]
+    assert call("watch", "--server", service.target, ID) == 1
+    assert f"once it is back, mcsvc watch {ID}." in capsys.readouterr().err
+
+
+def test_what_is_not_over_names_the_command_that_follows_it(
+    service: Service, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("trigger", "--server", service.target, "--funded-account", "acc-1") == 0
+    assert f"mcsvc watch {ID}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("state", [pb.SIMULATION_STATE_FAILED, pb.SIMULATION_STATE_CANCELLED])
 def test_watch_exits_with_1_unless_the_simulation_succeeds(
     service: Service, state: pb.SimulationState.ValueType

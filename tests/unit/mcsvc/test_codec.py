@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -86,6 +87,10 @@ def test_a_filter_that_is_not_understood_is_refused(text: str) -> None:
     assert [violation.field for violation in caught.value.violations] == ["filter"]
 
 
+def test_states_and_triggers_are_understood_as_a_list_shows_them() -> None:
+    assert parse_filter("state = failed AND trigger = api") == JobFilter(state=State.FAILED, trigger=Trigger.API)
+
+
 @given(st.text(max_size=60))
 def test_no_filter_breaks_the_parser(text: str) -> None:
     with suppress(InvalidRequest):
@@ -162,6 +167,9 @@ def test_every_bad_field_is_named_at_once() -> None:
     request.settings.paths = -1
     request.settings.horizon_days = 10_001
     request.settings.block_length = 0.5
+    request.settings.stress.MergeFrom(settings_pb2.Stress(volatility_factor=20, loss_factor=math.nan, fewer_winners=2))
+    request.settings.stress.cost_per_trade = "-1"
+    request.settings.scenarios.add(name="dear", stress=settings_pb2.Stress(cost_per_trade="1e400"))
     request.settings.model = 99  # type: ignore[assignment]  # a model of a later version
     assert violations(request) == [
         "request_id",
@@ -173,7 +181,24 @@ def test_every_bad_field_is_named_at_once() -> None:
         "settings.horizon_days",
         "settings.model",
         "settings.block_length",
+        "settings.stress.volatility_factor",
+        "settings.stress.loss_factor",
+        "settings.stress.cost_per_trade",
+        "settings.stress.fewer_winners",
+        "settings.scenarios[0].stress.cost_per_trade",
     ]
+
+
+def test_bad_trades_of_which_the_same_is_said_are_told_together() -> None:
+    request = inline(30)
+    for trade in request.subject.inline.trades:
+        trade.ClearField("closed_at")
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    at = "subject.inline.trades"
+    said = "give the time the trade was closed"
+    assert str(caught.value) == f"{at}[0].closed_at, {at}[1].closed_at, {at}[2].closed_at and 17 more: {said}"
+    assert len(caught.value.violations) == 20
 
 
 def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mcsvc.config import ConfigError, load, table
+from mcsvc.config import ConfigError, load, load_for_migration, table
+from mcsvc.config_values import Secret
 
 MINIMAL = {
     "DATABASE_URL": "postgresql://user:hunter2@db:5432/mc",
@@ -25,6 +26,13 @@ def test_four_variables_suffice() -> None:
     assert config.core_service_url == "http://core:8080"
     assert (config.grpc_port, config.http_port) == (50051, 3002)
     assert config.run_timeout == timedelta(minutes=5)
+
+
+def test_a_migration_needs_the_database_alone() -> None:
+    url = MINIMAL["DATABASE_URL"]
+    assert load_for_migration({"DATABASE_URL": url, "PORT": "x"}) == (Secret(url), "INFO")
+    with pytest.raises(ConfigError, match="DATABASE_URL is not set"):
+        load_for_migration({name: value for name, value in MINIMAL.items() if name != "DATABASE_URL"})
 
 
 def test_one_message_names_all_that_is_missing_or_malformed() -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Iterator
 from datetime import timedelta
+from threading import Event
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +14,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from mcsvc.domain.errors import StoreUnavailable
@@ -229,6 +233,28 @@ def test_a_cancelled_watch_frees_its_place() -> None:
         for _ in range(3):
             call = _until_admitted(stub, watch)
             call.cancel()
+
+
+def test_a_client_of_reflection_that_leaves_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    system, asked = System(), reflection_pb2.ServerReflectionRequest(list_services="*")
+    more = Event()
+
+    def requests() -> Iterator[reflection_pb2.ServerReflectionRequest]:
+        yield asked
+        more.wait(WAIT_S)
+
+    with caplog.at_level(logging.INFO), grpc_server(system) as (_, channel):
+        call = reflection_pb2_grpc.ServerReflectionStub(channel).ServerReflectionInfo(requests())
+        assert next(call).HasField("list_services_response")
+        call.cancel()
+        deadline = time.monotonic() + WAIT_S
+        while not any(record.message == "rpc" for record in caplog.records):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)  # it cannot be waited for
+        more.set()
+    [told] = [vars(record)["fields"] for record in caplog.records if record.message == "rpc"]
+    assert told["code"] == "CANCELLED"
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
 def test_a_shutdown_ends_the_watches_and_says_to_call_again() -> None:

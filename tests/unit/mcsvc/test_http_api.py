@@ -85,12 +85,52 @@ def test_a_job_is_made_found_and_listed(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [("{", "body"), ('{"subject": 7}', "body"), ('{"owner": "me"}', "body"), ("[" * 5000, "body"), ("{}", "subject")],
+    [
+        ("{", "body"),
+        ("[" * 5000, "body"),
+        ("7", "body"),
+        ('{"owner": "me"}', "body"),
+        ("{}", "subject"),
+        ('{"subject": 7}', "subject"),
+        ('{"settings": {"owner": "me"}}', "settings"),
+        ('{"settings": {"paths": [1]}}', "settings.paths"),
+        ('{"subject": {"assessment_id": "a", "funded_account_id": "b"}}', "subject"),
+    ],
 )
 def test_a_bad_body_is_a_problem_that_names_it(served: Served, body: str, field: str) -> None:
     answer = served.client.post("/simulations", content=body)
     assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
     assert answer.json()["violations"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "description"),
+    [
+        ('{"subject": {"assessment_id": 5}}', "subject.assessment_id", "give a text, in quotes"),
+        ('{"settings": {"paths": "x"}}', "settings.paths", "'x' is not a whole number"),
+        ('{"settings": {"paths": 1.5}}', "settings.paths", "1.5 is not a whole number"),
+        ('{"settings": {"seed": -1}}', "settings.seed", "-1 is out of range"),
+        ('{"settings": {"block_length": "y"}}', "settings.block_length", "y is not a number"),
+        ('{"settings": {"model": "X"}}', "settings.model", "X is no ResamplingModel that this version knows"),
+        ('{"settings": {"stress": {"worst_day": 1}}}', "settings.stress.worst_day",
+         "give true or false, without quotes"),
+        ('{"subject": {"inline": {"trades": [{"pnl": "5"}, {"closed_at": "today"}]}}}',
+         "subject.inline.trades[1].closed_at", "give a time such as 2026-01-31T16:00:00Z"),
+    ],
+)  # fmt: skip
+def test_json_that_does_not_fit_is_told_by_its_field_in_plain_words(
+    served: Served, body: str, field: str, description: str
+) -> None:
+    answer = served.client.post("/simulations", content=body).json()
+    assert answer["violations"] == [{"field": field, "description": description}]
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("GET", "/simulation", 404), ("DELETE", "/simulations", 405)])
+def test_what_is_not_there_is_a_problem_too(served: Served, method: str, path: str, status: int) -> None:
+    answer = served.client.request(method, path)
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+    assert answer.json()["status"] == status
+    assert "/simulations" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
-"""The daily sweep: crontab weekdays, logical dates, and patience with a dependency that is away."""
+"""The daily sweep: crontab weekdays, the time that is due, and patience with a dependency that is away."""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
 from zoneinfo import ZoneInfo
 
@@ -10,7 +10,7 @@ import pytest
 
 from mcsvc.adapters.memory.clock import ManualClock
 from mcsvc.app.sweep_funded_accounts import SweepReport
-from mcsvc.cron import cron_trigger, logical_date
+from mcsvc.cron import cron_trigger, due_time
 from mcsvc.domain.errors import CoreServiceUnavailable
 from mcsvc.entrypoints import scheduler
 from mcsvc.entrypoints.scheduler import SweepScheduler
@@ -34,7 +34,7 @@ def test_weekdays_count_from_sunday_as_in_a_crontab(weekdays: str, expected: set
     assert fired == expected
 
 
-@pytest.mark.parametrize("bad", ["0 2 * *", "0 2 * * 5-2", "x 2 * * *", "0 25 * * *"])
+@pytest.mark.parametrize("bad", ["0 2 * *", "0 2 * * 5-2", "x 2 * * *", "0 25 * * *", "0 0 31 2 *"])
 def test_a_bad_crontab_line_is_refused(bad: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         cron_trigger(bad, ZoneInfo("UTC"))
@@ -43,58 +43,61 @@ def test_a_bad_crontab_line_is_refused(bad: str) -> None:
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
-        (datetime(2026, 1, 1, 23, 30, tzinfo=UTC), date(2026, 1, 2)),  # 00:30 in Prague: due at 00:15
-        (datetime(2026, 1, 1, 23, 10, tzinfo=UTC), date(2026, 1, 2)),  # nothing due within the hour: today there
-        (datetime(2026, 1, 1, 22, 59, tzinfo=UTC), date(2026, 1, 1)),
+        (datetime(2026, 1, 1, 23, 30, tzinfo=UTC), "2026-01-02T00:15"),
+        (datetime(2026, 1, 1, 23, 10, tzinfo=UTC), "2026-01-02T00:00"),  # nothing due within the hour: today there
+        (datetime(2026, 1, 1, 22, 59, tzinfo=UTC), "2026-01-01T00:00"),
     ],
 )
-def test_the_logical_date_is_that_of_the_crons_zone(now: datetime, expected: date) -> None:
-    assert logical_date(cron_trigger("15 0 * * *", PRAGUE), now, PRAGUE) == expected
+def test_the_time_due_is_that_of_the_crons_zone(now: datetime, expected: str) -> None:
+    due = due_time(cron_trigger("15 0 * * *", PRAGUE), now, PRAGUE)
+    assert due.isoformat(timespec="minutes") == f"{expected}+01:00"
 
 
-def test_a_late_firing_keeps_the_date_it_was_due_on() -> None:
-    trigger = cron_trigger("50 23 * * *", PRAGUE)
-    assert logical_date(trigger, datetime(2026, 1, 1, 23, 20, tzinfo=UTC), PRAGUE) == date(2026, 1, 1)
+def test_a_late_firing_is_for_the_latest_time_it_was_due_at() -> None:
+    now = datetime(2026, 1, 1, 23, 20, tzinfo=UTC)
+    assert due_time(cron_trigger("50 23 * * *", PRAGUE), now, PRAGUE) == datetime(2026, 1, 1, 22, 50, tzinfo=UTC)
+    assert due_time(cron_trigger("*/25 * * * *", PRAGUE), now, PRAGUE) == datetime(2026, 1, 1, 23, tzinfo=UTC)
 
 
 def test_the_schedule_fires_by_itself() -> None:
-    swept: list[date] = []
+    swept: list[datetime] = []
     fired = Event()
 
-    def sweep(day: date) -> SweepReport:
-        swept.append(day)
+    def sweep(due: datetime) -> SweepReport:
+        swept.append(due)
         fired.set()
         return DONE
 
-    schedule = SweepScheduler(sweep, ManualClock(), Recorder().metrics, cron="* * * * *", zone=PRAGUE)
+    clock = ManualClock()
+    schedule = SweepScheduler(sweep, clock, Recorder().metrics, cron="* * * * *", zone=PRAGUE)
     schedule.start()
     schedule._scheduler.get_job("funded-accounts").modify(next_run_time=datetime.now(UTC))
     assert fired.wait(WAIT_S)
     schedule.ask_to_stop()
-    assert swept == [date(2026, 1, 2)]
+    assert swept == [clock.now()]
 
 
 def test_a_sweep_goes_on_when_the_core_service_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduler, "_RETRY_BASE", timedelta(milliseconds=1))
     recorder = Recorder()
-    days: list[date] = []
+    asked: list[datetime] = []
 
-    def sweep(day: date) -> SweepReport:
-        days.append(day)
-        if len(days) < 3:
+    def sweep(due: datetime) -> SweepReport:
+        asked.append(due)
+        if len(asked) < 3:
             raise CoreServiceUnavailable("away")
         return DONE
 
     schedule = SweepScheduler(sweep, ManualClock(), recorder.metrics, cron="0 2 * * *", zone=PRAGUE)
     assert schedule.run_once() == DONE
-    assert days == [date(2026, 1, 2)] * 3
+    assert asked == [asked[0]] * 3
     assert recorder.counts("mcsvc.jobs.triggered") == {"schedule": 2}
 
 
 def test_a_stop_ends_a_sweep_that_waits() -> None:
     tried = Event()
 
-    def sweep(_: date) -> SweepReport:
+    def sweep(_: datetime) -> SweepReport:
         tried.set()
         raise CoreServiceUnavailable("away")
 

@@ -56,6 +56,9 @@ def test_trades_are_read_with_their_optional_columns_and_others_ignored(tmp_path
     ("text", "told"),
     [
         ("", "'closed_at'"),
+        ("closed_at,pnl\n", "file: holds no trade"),
+        ("closed_at;pnl\n2026-01-05T10:00:00Z;1\n", "line 1: has its columns parted by ';': save it with commas"),
+        ("closed_at,pnl\n2026-01-05T10:00:00Z\n", "line 2: has 1 field, but the header names 2 columns: leave"),
         ("close_at,pnl\n", "did you mean 'close_at'"),
         ("closed_at\n", "'pnl'"),
         ("closed_at,pnl\n2026-01-05T16:00:00Z,1\nyesterday,1\n", "line 3, closed_at: 'yesterday' is not a time"),
@@ -141,7 +144,7 @@ def test_json_and_full_names_and_whole_numbers_are_read_alike(tmp_path: Path) ->
         ("starting_balance: 50000.10", "must be written in quotes"),
         ("time_limit_days: soon", "rules.time_limit_days: 'soon' is not a whole number up to 2147483647: write it"),
         ("time_limit_days: 1.5", "rules.time_limit_days: 1.5 is not a whole number"),
-        ("time_limit_days: yes", "rules.time_limit_days: True is not a whole number"),
+        ("time_limit_days: yes", "rules.time_limit_days: true is not a whole number"),
         ("time_limit_days: 2147483648", "rules.time_limit_days: 2147483648 is not a whole number up to"),
         ("minimum_days: {days: []}", "rules.minimum_days.days: [] is not a whole number"),
         ("max_drawdown: {amount: '1', percent: '1'}", "rules.max_drawdown: has both amount and percent: give one"),
@@ -153,6 +156,8 @@ def test_json_and_full_names_and_whole_numbers_are_read_alike(tmp_path: Path) ->
         ("daily_loss: {amount: '1',\n reset_time: 17:00}", 'line 2: 17:00 must be written in quotes, "17:00"'),
         ("starting_balance: 17:00.5", 'line 1: 17:00.5 must be written in quotes, "17:00.5"'),
         ("starting_balance: 050000", 'line 1: 050000 must be written in quotes, "050000"'),
+        ("version: 2026-01-02", 'rules.version: 2026-01-02 must be written in quotes, such as "2026-01-02"'),
+        ("version: true", 'rules.version: true must be written in quotes, such as "true"'),
         ("version: 2026-13-01", "neither YAML nor JSON"),
     ],
 )

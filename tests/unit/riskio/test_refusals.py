@@ -44,6 +44,17 @@ def test_violations_in_one_text_are_told_alike(trades: Path) -> None:
     ]
 
 
+def test_fields_that_share_what_is_said_are_told_by_their_lines_too(trades: Path) -> None:
+    first = "trades[0].pnl, trades[1].pnl, trades[2].pnl and 2 more: is bad"
+    text = f"rules.a: is odd; {first}; trades[3].mae, trades[4].mae: x"
+    assert refusals.told_in_words(text, trades) == [
+        "rules.a: is odd",
+        f"{trades} lines 2, 3, 4 and 2 more (trades[0].pnl, …): is bad",
+        f"{trades} lines 5, 6 (trades[3].mae, …): x",
+    ]
+    assert refusals.told_in_words(text)[1] == first
+
+
 def test_a_text_that_names_no_field_stays_as_it_is(trades: Path) -> None:
     for text in ("", "Something else: went wrong", "Something else; trades[0].pnl: is bad"):
         assert refusals.told_in_words(text, trades) == [text]

@@ -34,6 +34,7 @@ from montecarlo.v1.result_pb2 import (
     Warning as Caveat,
 )
 from riskio import fan, numbers, report
+from riskio.tables import percent_interval
 
 
 def estimate(value: float, error: float = 1.0) -> Estimate:
@@ -145,6 +146,19 @@ def text(result: SimulationResult, width: int = 100, **how: object) -> str:
     report.render(result, console, title="Trader [7]", timing={"queued": 0.02, "simulate": 1.25})
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0, 1.28e-6, "0 – 1.28e-6"),
+        (1.2e-9, 0.252, "1.20e-9 – 25.20%"),
+        (2e-4, 0.252, "0.0200% – 25.20%"),
+        (5e-6, 2e-4, "5.00e-6 – 2.00e-4"),
+    ],
+)
+def test_both_ends_of_an_interval_are_in_the_same_notation(low: float, high: float, shown: str) -> None:
+    assert percent_interval(Estimate(ci_low=low, ci_high=high)) == shown
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])

@@ -55,6 +55,8 @@ def passes(plan: Plan) -> int:
         (replace(TARGET, target_minor=START + 110), 3, {}),
         (replace(TARGET, target_minor=START + 110), 6, {"trades_per_day": 1}),
         (replace(TARGET, target_minor=START + 110), 3, {"model": Model.STATIONARY, "trades_per_day": 2}),
+        (replace(TARGET, target_minor=START + 70), 4, {"model": Model.STATIONARY, "days": ((10,), (-5,), (20,), (5,))}),
+        (replace(TARGET, target_minor=START + 70), 4, {"model": Model.CIRCULAR, "days": ((10,), (-5,), (20,), (5,))}),
         (replace(TARGET, target_minor=START + 110), 2, {"account": replace(
             FRESH, balance_minor=START + 30, high_water_mark_minor=START + 30)}),
         (replace(TARGET, target_minor=START + 44), 2, {"stress": Stress(volatility_factor=1.1)}),

@@ -177,6 +177,7 @@ def test_the_history_is_summed_up() -> None:
         ([5, 6] * 40, (0.4, 0.3, 0.2, 0.1), PATHS, {"NO_LOSING_TRADE", "PASS_IMPOSSIBLE"}),
         (LONG, (0.4, 0.3, 0.2, 0.1), 900, {"FEW_PATHS"}),
         (LONG, (1, 0, 0, 0), PATHS, {"FEW_BREACHES"}),
+        ([5, 6] * 40, (0, 0, 0, 1), PATHS, {"NO_LOSING_TRADE", "PASS_IMPOSSIBLE"}),
         (LONG, (0, 1, 0, 0), PATHS, {"FEW_PASSES"}),
     ],
 )
