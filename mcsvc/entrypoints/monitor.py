@@ -55,6 +55,7 @@ class Monitor:
         self._answer_within_s = answer_within.total_seconds()
         self._asked: dict[str, Future[Health]] = {}
         self._listeners: list[Callable[[bool], None]] = []
+        self._looking = Lock()
         self._lock = Lock()
         self._draining = False
         self._health = {
@@ -66,20 +67,9 @@ class Monitor:
         self._listeners.append(on_change)
 
     def run_once(self) -> None:
-        """Ask all dependencies, at the same time."""
-        for each in self._dependencies:
-            if each.name not in self._asked:
-                self._asked[each.name] = begin(partial(_ask, each), name=f"monitor-{each.name}")
-        wait(self._asked.values(), timeout=self._answer_within_s)
-        found = {each.name: self._found(each) for each in self._dependencies}
-        with self._lock:
-            before, self._health = self._health, found
-        for name, health in found.items():
-            self._metrics.dependency_up.set(int(health.up), {"dependency": name})
-            if health.up != before[name].up:
-                tell = _log.info if health.up else _log.warning
-                tell("dependency_up" if health.up else "dependency_down", dependency=name, detail=health.detail)
-        self._announce()
+        """Ask all dependencies, at the same time. One look at a time: a second one begins when the first is over."""
+        with self._looking:
+            self._look()
 
     def drain(self) -> None:
         """Not ready from now on: the process is about to end."""
@@ -96,6 +86,21 @@ class Monitor:
         """How each dependency was when it was last asked."""
         with self._lock:
             return dict(self._health)
+
+    def _look(self) -> None:
+        for each in self._dependencies:
+            if each.name not in self._asked:
+                self._asked[each.name] = begin(partial(_ask, each), name=f"monitor-{each.name}")
+        wait(self._asked.values(), timeout=self._answer_within_s)
+        found = {each.name: self._found(each) for each in self._dependencies}
+        with self._lock:
+            before, self._health = self._health, found
+        for name, health in found.items():
+            self._metrics.dependency_up.set(int(health.up), {"dependency": name})
+            if health.up != before[name].up:
+                tell = _log.info if health.up else _log.warning
+                tell("dependency_up" if health.up else "dependency_down", dependency=name, detail=health.detail)
+        self._announce()
 
     def _found(self, dependency: Dependency) -> Health:
         if self._asked[dependency.name].done():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event
 from uuid import uuid4
@@ -215,6 +216,18 @@ def test_what_does_not_answer_in_time_is_down_and_is_asked_once() -> None:
     while not monitor.ready():
         assert time.monotonic() < give_up_at
         monitor.run_once()
+
+
+def test_looks_at_the_same_time_are_made_one_after_the_other() -> None:
+    pings = Pings()
+    dependencies = [
+        Dependency(name="database", ping=pings.database, required=True),
+        Dependency(name="engine", ping=pings.engine),
+    ]
+    monitor = Monitor(dependencies, Recorder().metrics)
+    with ThreadPoolExecutor(8) as crowd:
+        list(crowd.map(lambda _: monitor.run_once(), range(100)))
+    assert monitor.ready()
 
 
 def test_a_draining_service_is_not_ready(served: Served) -> None:
