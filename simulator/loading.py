@@ -95,7 +95,12 @@ def _restart(restarts: npt.NDArray[np.float64] | None, threshold: int, rows: int
 def _rooms(guide: Guide) -> Rooms:
     begins = np.full(1 + len(BANDS), np.iinfo(np.int32).max, np.int32)
     begins[: len(guide.begins)] = guide.begins
-    return Rooms(begins=handed(begins), cells=_int32(guide.cells), scale=handed(np.uint64(ceil(TWO_32 / guide.width))))
+    return Rooms(
+        begins=handed(begins),
+        cells=_int32(guide.cells),
+        offset=_int32(guide.offset),
+        scale=handed(np.uint64(ceil(TWO_32 / guide.width))),
+    )
 
 
 def _curve(quantiles: Quantiles | None) -> Curve | None:

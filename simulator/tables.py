@@ -56,11 +56,12 @@ class WorstDay(NamedTuple):
 
 class Rooms(NamedTuple):
     """Which rows of tables hold for a path, see `simulator.within_a_day.Guide`. begins: int32[bands], beyond the last a
-    number that no day reaches; cells: int32[]; scale: uint64[], 2^32 over the width of a cell.
+    number that no day reaches; cells, offset: int32[]; scale: uint64[], 2^32 over the width of a cell.
     """
 
     begins: jax.Array
     cells: jax.Array
+    offset: jax.Array
     scale: jax.Array
 
 

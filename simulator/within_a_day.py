@@ -53,9 +53,6 @@ many as bands tell apart.
 SETTLED: Final = 0.01
 """Chances that grow by less, relatively, if one draw more is looked ahead are good enough."""
 
-ROUNDING: Final = 1e-9
-"""Of a number of cells."""
-
 MOST_TIMES: Final = 4
 AS_STEEP: Final = 0.05
 """Chances are found anew, so many times at most, until between cells their logarithms are as steep as was assumed, but
@@ -88,22 +85,26 @@ class Day:
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Guide:
     """Row b * cells + c holds from trade begins[b] of a day on, for room in cell c, which is that of a room r where it
-    is the whole part of r / width; the last cell has no end. chances: float64[rows, draws], f; restarts: float64[rows,
-    draws], how likely a fresh draw comes after each, None where it always does; whole: f is of as many draws as a day
-    may have.
+    is the whole part of (r + offset) / width; the last cell has no end. chances: float64[rows, draws], f; restarts:
+    float64[rows, draws], how likely a fresh draw comes after each, None where it always does; whole: f is of as many
+    draws as a day may have.
     """
 
     begins: tuple[int, ...]
     cells: int
-    width: float
+    width: int
+    offset: int
     chances: Float64s
     restarts: Float64s | None
     whole: bool
 
     def possible(self, room: float) -> bool:
         """Whether a day that opens with so much room, minor units, may breach, as far as is known."""
-        cell = min(self.cells - 1, int(room / self.width + ROUNDING))
-        return not self.whole or bool(self.chances[cell].any())
+        return not self.whole or bool(self.chances[self.cell(room)].any())
+
+    def cell(self, room: float) -> int:
+        """That of a room, minor units."""
+        return min(self.cells - 1, (math.ceil(room) + self.offset) // self.width)
 
 
 def rows(draws: int) -> int:
@@ -118,23 +119,32 @@ def guide(day: Day, limit: float, most_rows: int = MOST_ROWS) -> Guide:
     chances, whole = _chances(day, begins, grid)
     restarts = None if day.restarts == 1 else _restarts(day, chances)
     return Guide(
-        begins=begins, cells=grid.rooms.size, width=grid.width, chances=chances, restarts=restarts, whole=whole
+        begins=begins,
+        cells=grid.rooms.size,
+        width=grid.width,
+        offset=grid.offset,
+        chances=chances,
+        restarts=restarts,
+        whole=whole,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Grid:
-    """rooms: float64[cells], the least of each cell; limit: the cell that begins with it."""
+    """rooms: float64[cells], the least of each cell, all of whole minor units; limit: the cell that begins with it."""
 
     rooms: Float64s
-    width: float
+    width: int
+    offset: int
     limit: int
 
     @staticmethod
     def of(limit: float, cells: int) -> _Grid:
-        width = max(1.0, limit / round(AT_LIMIT * cells))
-        rooms = np.maximum(1.0, np.ceil(np.arange(cells) * width))
-        return _Grid(rooms=rooms, width=width, limit=round(limit / width))
+        room = math.ceil(limit)
+        width = -(-room // round(AT_LIMIT * cells))
+        offset = -room % width
+        rooms = np.maximum(1.0, np.arange(cells) * float(width) - offset)
+        return _Grid(rooms=rooms, width=width, offset=offset, limit=(room + offset) // width)
 
 
 def _begins(day: Day, most: int) -> tuple[int, ...]:
@@ -264,7 +274,8 @@ class _Look:
         rooms, cells = grid.rooms[:, None], grid.rooms.size
         width = np.where(smeared & (np.arange(cells) != grid.limit), grid.width, 1.0)[:, None]
         hits = np.clip((1 - lowest - rooms) / width, 0.0, 1.0)
-        left = np.clip((rooms + (width - 1) * (1 + hits) / 2 + pnl) / grid.width, 0, cells - 1)
+        beyond = rooms + (width - 1) * (1 + hits) / 2 + pnl
+        left = np.clip((beyond + grid.offset) / grid.width, 0, cells - 1)
         cell = np.minimum(left.astype(np.intp), cells - 2)
         goes_on = (1 - hits) * ~over
         return _Look(

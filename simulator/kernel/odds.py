@@ -64,7 +64,8 @@ def first_of_row(tilt: Tilt, size: int, room: jax.Array | None, in_day: jax.Arra
     if tilt.rooms is None or room is None:
         return jnp.asarray(jnp.uint32(0))
     rooms = tilt.rooms
-    cell = (jnp.maximum(room, jnp.int32(0)).astype(jnp.uint64) * rooms.scale >> jnp.uint64(32)).astype(jnp.int32)
+    least = jnp.maximum(room, jnp.int32(0)).astype(jnp.uint64) + rooms.offset.astype(jnp.uint64)
+    cell = (least * rooms.scale >> jnp.uint64(32)).astype(jnp.int32)
     band = jnp.int32(0)
     for begin in range(1, rooms.begins.size):
         band += (in_day >= rooms.begins[begin]).astype(jnp.int32)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -60,7 +59,7 @@ class Reader:
         if self.guide is None:
             return 0
         band = max(band for band, begin in enumerate(self.guide.begins) if begin <= self.in_day)
-        cell = math.floor(max(0, self.room) / self.guide.width)
+        cell = (max(0, self.room) + self.guide.offset) // self.guide.width
         return band * self.guide.cells + min(cell, self.guide.cells - 1)
 
     def weighted_t(self) -> int:

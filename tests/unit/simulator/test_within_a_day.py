@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, DEPTH, FEW_CELLS, MOST_ROWS, SETTLED, Day, guide
+from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, DEPTH, FEW_CELLS, MOST_ROWS, SETTLED, Day, Guide, guide
 from simulator.within_a_day import rows as rows_of
 from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within
 
@@ -116,6 +118,21 @@ def of(history: list[int], *, trades: int, restarts: float = 1.0) -> Day:
     return Day(pnl=pnl, worst=np.minimum(pnl, 0), trades=trades, restarts=restarts)
 
 
+def at(found: Guide, limit: int) -> float:
+    """The chance of a breach on a day that opens with this room."""
+    return float(found.chances[found.cell(limit)].mean())
+
+
+@pytest.mark.parametrize("limit", [8, 24, 25, 31, 47, 86, 1_201, 54_321.5])
+def test_a_cell_holds_whole_rooms_and_one_begins_with_the_limit(limit: float) -> None:
+    found = guide(of([1, -1], trades=5), limit)
+    assert found.cell(limit) == found.cell(math.ceil(limit) - 1) + 1
+    edges = [room for room in range(1, math.ceil(limit) + 1) if found.cell(room) != found.cell(room - 1)]
+    assert {after - before for before, after in pairwise(edges)} <= {found.width}
+    assert found.cell(limit) <= round(AT_LIMIT * found.cells)
+    assert found.cell(limit) >= min(limit, AT_LIMIT * found.cells / 2)
+
+
 @pytest.mark.parametrize(("trades", "limit"), [(3, 5_000), (20, 10_000), (60, 18_000)])
 def test_wide_cells_hardly_change_the_chance(trades: int, limit: int) -> None:
     """Taken as straight lines from cell to cell, chances of 1e-5 would come out several times too large."""
@@ -124,7 +141,7 @@ def test_wide_cells_hardly_change_the_chance(trades: int, limit: int) -> None:
     truth = ruin_within(history, limit, trades)
     assert found.width > 80
     assert 1e-6 < truth < 1e-3
-    assert 0.6 < found.chances[round(AT_LIMIT * found.cells)].mean() / truth < 1.6
+    assert 0.6 < at(found, limit) / truth < 1.6
 
 
 def test_nor_that_of_blocks() -> None:
@@ -132,7 +149,7 @@ def test_nor_that_of_blocks() -> None:
     found = guide(of(history, trades=8, restarts=0.5), 6_000)
     truth = ruin_of_blocks_within(history, 2.0, 6_000, 8)
     assert 1e-6 < truth < 1e-3
-    assert 0.6 < found.chances[round(AT_LIMIT * found.cells)].mean() / truth < 1.6
+    assert 0.6 < at(found, 6_000) / truth < 1.6
 
 
 @pytest.mark.parametrize("trades", [1, 2, 5, 6, 40])
