@@ -49,6 +49,10 @@ FIRST_PATHS: Final = 1_024
 FIRST_HITS: Final = 8
 """With fewer breaches a first pilot is not followed up, and the main run does not go on."""
 
+SHORT_LIVES: Final = 0.5
+"""Where no path of a pilot lives for so much of the horizon, moments are tried that are spread over its longest life.
+"""
+
 LOOKS: Final = (16, 32, 64)
 """Blocks of the main run after which it is given up if the figure would still be UNRELIABLE at the end. Fewer say too
 little of weights with long tails.
@@ -136,9 +140,19 @@ def _best(plan: Plan, outcome: Outcome, launcher: Launcher) -> Weighting | None:
         flights = launcher.flown((each, Device(each[1]), range(block, block + 1)) for each in plans)
         return {weighting: Weights.of(pilot, flight.land(), outcome) for (weighting, pilot), flight in flights}
 
+    def longest_life() -> float:
+        """The share of the horizon that paths live, by a pilot whose draws are all as likely."""
+        as_likely = Weighting(strength=0.0, starts=1)
+        pilot = replace(_with(plan, as_likely, _PILOT), paths=FIRST_PATHS)
+        [(_, flight)] = launcher.flown([(as_likely, Device(pilot), range(1))])
+        return int(flight.land().drawn.max()) / plan.mean_steps
+
     tried = list(_weightings(plan, outcome))
     if len(tried) < 2:
         return next(iter(tried), None)
+    reach = longest_life()
+    if reach < SHORT_LIVES:
+        tried += [each for each in _weightings(plan, outcome, reach) if each not in tried]
     pilots = piloted(tried, 0, FIRST_PATHS)
     best = [_first(_ranked(pilots, FIRST_HITS), by_low=by_low) for by_low in (False, True)]
     followed_up = piloted([each for each in best if each is not None], 1, BLOCK_PATHS)
@@ -172,27 +186,26 @@ def _with(plan: Plan, weighting: Weighting, purpose: int) -> Plan:
     )
 
 
-def _weightings(plan: Plan, outcome: Outcome) -> Iterator[Weighting]:
-    """What may be tried. Nothing for a floor that stands still where phases are to come: weights know the present
-    distance alone, and would miss the falls of later phases.
-    """
+def _weightings(plan: Plan, outcome: Outcome, reach: float = 1.0) -> Iterator[Weighting]:
+    """What may be tried for breaches within this share of the horizon."""
     if outcome is Outcome.BREACHED_DAILY_LOSS:
         guided_to_it = guided.weighting(plan)
         if guided_to_it is not None:
             yield guided_to_it
     floor = plan.spec.present_floor_minor
-    later_phases = len(plan.spec.rules.steps) > plan.spec.account.phase
-    if outcome is Outcome.BREACHED_MAX_DRAWDOWN and floor is not None and not (later_phases and _is_static(plan)):
+    if outcome is Outcome.BREACHED_MAX_DRAWDOWN and floor is not None:
         distance = max(1.0, plan.spec.account.balance_minor - floor)
-        yield from tilted.weightings(plan, distance, _starts(plan))
+        yield from tilted.weightings(plan, distance, _starts(plan), reach)
 
 
-def _starts(plan: Plan) -> tuple[int, ...]:
+def _starts(plan: Plan) -> int:
     """A fall to a floor that stands still may as well begin at once, unless something before it brings the floor nearer
-    or makes trades larger.
+    or makes trades larger, or a phase that is passed sets balance and floor anew.
     """
-    changes = plan.spec.rules.payout is not None or plan.spec.rules.scaling is not None
-    return tilting.STARTS[:1] if _is_static(plan) and not changes else tilting.STARTS
+    rules = plan.spec.rules
+    later_phases = len(rules.steps) > plan.spec.account.phase
+    changes = rules.payout is not None or rules.scaling is not None or later_phases
+    return 1 if _is_static(plan) and not changes else tilting.MOMENTS
 
 
 def _is_static(plan: Plan) -> bool:

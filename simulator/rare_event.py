@@ -15,7 +15,7 @@ from simulator.tilting import Weighting
 CONTRADICTED: Final = 1e-3
 """The figure and the breaches of the plain paths contradict each other if they would differ so much this rarely."""
 
-_ENTRY: Final = struct.Struct("<Bddqdq?")
+_ENTRY: Final = struct.Struct("<Bddqdqd?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +76,7 @@ def to_bytes(events: Iterable[RareEvent]) -> bytes:
             each.paths,
             each.weighting.strength,
             each.weighting.starts,
+            each.weighting.reach,
             each.weighting.by_low,
         )
         for each in events
@@ -98,9 +99,10 @@ def from_bytes(data: bytes) -> tuple[RareEvent, ...]:
             weighting=Weighting(
                 strength=strength,
                 starts=starts,
+                reach=reach,
                 by_low=by_low,
                 within_a_day=outcome == Outcome.BREACHED_DAILY_LOSS,
             ),
         )
-        for outcome, probability, std_error, paths, strength, starts, by_low in _ENTRY.iter_unpack(data)
+        for outcome, probability, std_error, paths, strength, starts, reach, by_low in _ENTRY.iter_unpack(data)
     )

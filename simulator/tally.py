@@ -71,6 +71,11 @@ class Finished:
     pnl_bins: Binned | None = None
     drawdown_bins: Binned | None = None
 
+    @property
+    def drawn(self) -> npt.NDArray[np.int32]:
+        """Trades drawn until the end, taken or not."""
+        return self.trades if self.skipped is None else self.trades + self.skipped
+
     @staticmethod
     def joined(parts: Sequence[Finished]) -> Finished:
         """The paths of all parts, at least one, which are of one plan."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache, partial
 from typing import NamedTuple
@@ -52,14 +52,14 @@ def draws(plan: Plan, weighting: Weighting) -> Draws | None:
     return (_by_low if weighting.by_low else _by_pnl)(_bootstrap(plan), weighting.strength)
 
 
-def weightings(plan: Plan, distance: float, starts: Sequence[int]) -> Iterator[Weighting]:
-    """What pilots try, for a floor so many minor units away that is met about the horizon."""
+def weightings(plan: Plan, distance: float, starts: int, reach: float = 1.0) -> Iterator[Weighting]:
+    """What pilots try, for a floor so many minor units away that is met after about this share of the horizon."""
     bootstrap = _bootstrap(plan)
     found, low, chain = _scores(bootstrap), _lows(bootstrap), _chain(bootstrap)
     if found is None or low is None:
         return
-    fall = distance / max(1.0, plan.horizon_days * _draws_a_day(plan))
-    candidates = partial(tilting.candidates, starts=starts)
+    fall = distance / max(1.0, reach * plan.horizon_days * _draws_a_day(plan))
+    candidates = partial(tilting.candidates, starts=starts, reach=reach)
     if tilting.helps(found) and chain is None:
         yield from candidates(tilting.strength(found, fall), most=tilting.steepest(found))
     elif tilting.helps(found) and chain is not None:
@@ -70,8 +70,8 @@ def weightings(plan: Plan, distance: float, starts: Sequence[int]) -> Iterator[W
 
 def stride(plan: Plan) -> int:
     """Trades between two moments at which a tilt may begin."""
-    starts = plan.weighting.starts if plan.weighting else 1
-    return max(1, int(plan.mean_steps / starts))
+    starts, reach = (plan.weighting.starts, plan.weighting.reach) if plan.weighting else (1, 1.0)
+    return max(1, int(reach * plan.mean_steps / starts))
 
 
 def weights(plan: Plan, finished: Finished, which: npt.NDArray[np.bool_]) -> Float64s:
@@ -87,8 +87,7 @@ def weights(plan: Plan, finished: Finished, which: npt.NDArray[np.bool_]) -> Flo
     if weighting.within_a_day:
         mean_odds = 1 + (finished.odds[which] - 1) / weighting.starts
     else:
-        steps = (finished.trades if finished.skipped is None else finished.trades + finished.skipped)[which]
-        passed = np.minimum((steps - 1) // stride(plan) + 1, weighting.starts)
+        passed = np.minimum((finished.drawn[which] - 1) // stride(plan) + 1, weighting.starts)
         mean_odds = (finished.odds[which] + (weighting.starts - passed)) / weighting.starts
     plain = tilting.PLAIN_WAYS / tilting.WAYS
     return np.asarray(1 / ((1 - plain) * mean_odds + plain), dtype=np.float64)

@@ -20,7 +20,7 @@ never comes (Siegmund 1976), and what makes the mean path reach the floor at the
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,8 +38,10 @@ Float64s = npt.NDArray[np.float64]
 FACTORS: Final = (0.8, 1.0, 1.25)
 """Multiples of a strength that pilots try."""
 
-STARTS: Final = (1, 8)
-"""Numbers of moments at which a tilt may begin that pilots try; 1 is the start of the path alone."""
+MOMENTS: Final = 32
+"""At which a tilt may begin; or 1, the start of the path alone, where a fall may as well begin there. Of few that are
+far apart, the falls between them have great weights, and too few of them are drawn to know how great.
+"""
 
 WAYS: Final = 5
 PLAIN_WAYS: Final = 1
@@ -57,13 +59,15 @@ _HALVINGS: Final = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weighting:
-    """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin. by_low: what counts of
-    a draw is the lowest point within it, not its P&L. within_a_day: the moments are the first days, it ends with the
-    day on which it began, and draws are weighted not by θ, which is 0, but as `simulator.within_a_day` says.
+    """How strongly draws are weighted, θ per minor unit, and at how many moments that may begin. reach: the share of
+    the horizon over which these are spread. by_low: what counts of a draw is the lowest point within it, not its P&L.
+    within_a_day: the moments are the first days, it ends with the day on which it began, and draws are weighted not by
+    θ, which is 0, but as `simulator.within_a_day` says.
     """
 
     strength: float
     starts: int
+    reach: float = 1.0
     by_low: bool = False
     within_a_day: bool = False
 
@@ -139,15 +143,14 @@ def strength(found: Float64s, fall: float) -> float:
     return max(root(found), where(lambda each: _tilted_mean(found, each) > -fall, 0.0, steepest(found)))
 
 
-def candidates(middle: float, *, most: float, starts: Sequence[int], by_low: bool = False) -> Iterator[Weighting]:
+def candidates(middle: float, *, most: float, starts: int, reach: float, by_low: bool = False) -> Iterator[Weighting]:
     """What pilots try: strengths about the middle one, and none beyond `most`."""
     tried = 0.0
     for each in sorted(min(most, middle * factor) for factor in FACTORS):
         if math.isclose(each, tried, rel_tol=_FINE):
             continue
         tried = each
-        for moments in starts:
-            yield Weighting(strength=each, starts=moments, by_low=by_low)
+        yield Weighting(strength=each, starts=starts, reach=reach, by_low=by_low)
 
 
 def root(found: Float64s) -> float:

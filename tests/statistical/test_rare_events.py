@@ -35,7 +35,7 @@ from simulator.spec import (
 )
 from simulator.tally import Outcome, Tally
 from simulator.tilting import Weighting
-from tests.statistical.closed_forms import ruin_within
+from tests.statistical.closed_forms import ruin, ruin_within
 from tests.statistical.simulation import ALLOWED_ERRORS, FRESH, ONE_A_DAY, START, rare_events, walk
 from tests.unit.simulator.samples import plan_of
 
@@ -60,6 +60,24 @@ def test_ruin_of_a_favourable_walk(allowance: int, truth: float) -> None:
     assert event.relative_error < ALLOWED_RELATIVE_ERROR
     assert event.probability == pytest.approx(truth, rel=ALLOWED_ERRORS * event.relative_error + 1e-6)
     assert event.estimate.ci_low <= event.probability <= event.estimate.ci_high
+
+
+@pytest.mark.parametrize(("wins", "losses", "allowance"), [(11, 9, 60), (11, 9, 80), (6, 4, 34), (6, 4, 50)])
+def test_moments_are_spread_over_the_lives_of_paths(wins: int, losses: int, allowance: int) -> None:
+    """None lives to the horizon, being 200 up long before: before each step to a new height, the walk may fall from the
+    last one to the floor that trails. Spread over the horizon, most moments came after the end; over the mean life, too
+    few after it.
+    """
+    target, chance = 200, wins / (wins + losses)
+    truth = 1 - (1 - ruin(chance, allowance, allowance + 1)) ** target
+    assert 1e-7 < truth < 1e-3
+    drawdown = MaxDrawdown(kind=DrawdownKind.TRAILING_END_OF_DAY, allowance_minor=allowance)
+    rules = Rules(starting_balance_minor=START, max_drawdown=drawdown, target_minor=START + target)
+    settings = replace(ONE_A_DAY, horizon_days=10_000, paths=1, seed=20_261_127)
+    plan = plan_of(settings, days=walk(wins, losses), rules=rules, account=FRESH)
+    [event] = rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    assert event.relative_error < ALLOWED_RELATIVE_ERROR / 2
+    assert event.probability == pytest.approx(truth, rel=ALLOWED_ERRORS * event.relative_error)
 
 
 def heavy_tailed() -> Sequence[Sequence[int]]:
@@ -208,11 +226,6 @@ def test_a_payout_may_bring_a_floor_that_stands_still_nearer() -> None:
     assert abs(event.probability - plain) < ALLOWED_ERRORS * error, (event, plain)
 
 
-PHASES = Rules(
-    starting_balance_minor=START,
-    max_drawdown=still_floor(3_600),
-    phases=(Phase(target_minor=START + 2_500), Phase(target_minor=START + 2_500)),
-)
 SCALED = Rules(
     starting_balance_minor=START,
     daily_loss=DailyLoss(limit_minor=900),
@@ -223,8 +236,8 @@ ALL_LOSE = Rules(starting_balance_minor=START, max_drawdown=still_floor(500))
 
 @pytest.mark.parametrize(
     ("rules", "history"),
-    [(PHASES, slow_gains()), (SCALED, slow_gains()), (ALL_LOSE, [[-1]] * 99 + [[-150]])],
-    ids=["floor of later phases", "loss of a day in larger trades", "no trade gains"],
+    [(SCALED, slow_gains()), (ALL_LOSE, [[-1]] * 99 + [[-150]])],
+    ids=["loss of a day in larger trades", "no trade gains"],
 )
 def test_what_no_weights_find_is_not_sought_but_not_called_impossible(
     rules: Rules, history: Sequence[Sequence[int]]
@@ -236,14 +249,20 @@ def test_what_no_weights_find_is_not_sought_but_not_called_impossible(
     assert {each.code for each in built.warnings} >= {"RARE_EVENT_UNRELIABLE", "FEW_BREACHES"}
 
 
-def test_the_last_phase_is_sought() -> None:
-    plan = plan_of(
-        replace(ONE_A_DAY, horizon_days=120, paths=1, seed=1),
-        days=slow_gains(),
-        rules=PHASES,
-        account=replace(FRESH, phase=2),
+@pytest.mark.parametrize("phases", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_floor_that_stands_still_may_be_met_in_any_phase(phases: int, seed: int) -> None:
+    """Each begins anew, and none but those paths that are ruined fails to pass it."""
+    allowance, target = 50, 30
+    truth = 1 - (1 - ruin(0.55, allowance, allowance + target)) ** phases
+    steps = tuple(Phase(target_minor=START + target) for _ in range(phases))
+    rules = Rules(starting_balance_minor=START, max_drawdown=still_floor(allowance), phases=steps)
+    settings = replace(ONE_A_DAY, horizon_days=10_000, paths=1, seed=seed)
+    [event] = rare_events(
+        plan_of(settings, days=walk(11, 9), rules=rules, account=FRESH), [Outcome.BREACHED_MAX_DRAWDOWN]
     )
-    assert rare_events(plan, [Outcome.BREACHED_MAX_DRAWDOWN])
+    assert event.relative_error < ALLOWED_RELATIVE_ERROR / 2
+    assert event.probability == pytest.approx(truth, rel=ALLOWED_ERRORS * event.relative_error)
 
 
 def test_weighted_paths_beyond_what_is_computed_leave_the_plain_ones() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from simulator import tilting
 from simulator.history import History, build_history
 from simulator.spec import Model, TradingDay
-from simulator.tilting import candidates, lows, scores
+from simulator.tilting import Weighting, candidates, lows, scores
 from simulator.trades import Trade, Trades
 
 
@@ -61,10 +61,8 @@ def test_nothing_is_tried_where_no_weights_help(found: list[float], by_pnl: bool
 
 def test_candidates_are_about_the_middle_and_distinct() -> None:
     """Here two of the strengths would be beyond the steepest there may be: it is tried once."""
-    tried = list(candidates(1.0, most=0.9, starts=(1, 8)))
-    assert [(each.strength, each.starts) for each in tried] == [
-        (strength, starts) for strength in (0.8, 0.9) for starts in (1, 8)
-    ]
+    tried = list(candidates(1.0, most=0.9, starts=8, reach=0.5))
+    assert tried == [Weighting(strength=strength, starts=8, reach=0.5) for strength in (0.8, 0.9)]
 
 
 def test_the_scores_are_what_comes_with_a_draw() -> None:
