@@ -252,8 +252,6 @@ def test_a_client_of_reflection_that_leaves_is_no_error(caplog: pytest.LogCaptur
             assert time.monotonic() < deadline
             time.sleep(0.01)  # it cannot be waited for
         more.set()
-    [told] = [vars(record)["fields"] for record in caplog.records if record.message == "rpc"]
-    assert told["code"] == "CANCELLED"
     assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from simulator.spec import DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings
 from simulator.tally import Outcome
-from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within, ruin_within_a_day
+from tests.statistical.closed_forms import ruin, ruin_of_blocks_within, ruin_within, ruin_within_a_day
 from tests.statistical.simulation import FRESH, START, rare_events
 from tests.unit.simulator.coverage import assert_nominal, holds
 from tests.unit.simulator.samples import plan_of
@@ -51,6 +51,18 @@ def test_intervals_of_a_rare_ruin_cover_nominally(history: list[int], room: int,
         starting_balance_minor=START, max_drawdown=MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=room)
     )
     settings = Settings(model=Model.IID, trades_per_day=1, horizon_days=days)
+    assert_nominal(held(history, rules, settings, Outcome.BREACHED_MAX_DRAWDOWN, truth))
+
+
+def test_intervals_of_a_rare_fall_to_a_floor_that_trails_cover_nominally() -> None:
+    """Paths end with their target, after 300 of 3,000 days; before each step to a new height they may fall."""
+    room, target = 50, 30
+    truth = 1 - (1 - ruin(0.55, room, room + 1)) ** target
+    assert 1e-4 < truth < 1e-3
+    drawdown = MaxDrawdown(kind=DrawdownKind.TRAILING_END_OF_DAY, allowance_minor=room)
+    rules = Rules(starting_balance_minor=START, max_drawdown=drawdown, target_minor=START + target)
+    settings = Settings(model=Model.IID, trades_per_day=1, horizon_days=3_000)
+    history = [1] * 11 + [-1] * 9
     assert_nominal(held(history, rules, settings, Outcome.BREACHED_MAX_DRAWDOWN, truth))
 
 
