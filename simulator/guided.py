@@ -34,9 +34,7 @@ class Bootstrap(NamedTuple):
 
 
 def weighting(plan: Plan) -> Weighting | None:
-    """On one day, all of them as likely; None where no day can lose so much, the model is no bootstrap, or trades grow
-    by scaling: the guide knows them as they are in the history.
-    """
+    """On one day, all of them as likely; None where no day can lose so much or the model is no bootstrap."""
     if not _is_guided(plan) or ruled_out(plan):
         return None
     return Weighting(strength=0.0, starts=plan.horizon_days, within_a_day=True)
@@ -50,7 +48,7 @@ def ruled_out(plan: Plan) -> bool:
 
 
 def _is_guided(plan: Plan) -> bool:
-    return plan.spec.rules.daily_loss is not None and plan.spec.rules.scaling is None and plan.model not in FITTED
+    return plan.spec.rules.daily_loss is not None and plan.model not in FITTED
 
 
 def draws(plan: Plan) -> Draws | None:
@@ -77,10 +75,12 @@ def _limit(plan: Plan, daily: DailyLoss) -> float:
 
 
 def _least_room(plan: Plan, daily: DailyLoss) -> float:
-    """No day has less before its first fresh draw: today may have lost some already, a share of what an account holds
-    may be little, and a circular block that began the day before may have lost some.
+    """No day has less before its first fresh draw, by the trades of the history: today may have lost some already, a
+    share of what an account holds, or of what its trades have grown to, may be little, and a circular block that began
+    the day before may have lost some.
     """
     may_be_little = daily.anchor_share_ppm is not None or plan.model is Model.CIRCULAR
+    may_be_little |= plan.spec.rules.scaling is not None
     return 1.0 if may_be_little else max(1.0, _limit(plan, daily) - anchor_raise(plan.spec))
 
 

@@ -272,7 +272,13 @@ def _step(shape: Shape, job: Job, loop: Loop, word: jax.Array, second: jax.Array
 
 
 def _room(shape: Shape, job: Job, state: State) -> jax.Array | None:
-    """What the trades to come must lose for a breach of the day's limit, where weights depend on it."""
+    """What the trades to come must lose for a breach of the day's limit, where weights depend on it; by the trades of
+    the history, of which those to come may be multiples.
+    """
     if job.tables.tilt is None or job.tables.tilt.rooms is None:
         return None
-    return rules.room_of_day(shape.features, job.levels, state)
+    room, step = rules.room_of_day(shape.features, job.levels, state), job.tables.step
+    if step is None:
+        return room
+    size = 1 + state.steps.astype(jnp.float64) * (step.share.astype(jnp.float64) * 1e-6)
+    return jnp.asarray(jnp.ceil(room.astype(jnp.float64) / size).astype(jnp.int32))

@@ -226,24 +226,28 @@ def test_a_payout_may_bring_a_floor_that_stands_still_nearer() -> None:
     assert abs(event.probability - plain) < ALLOWED_ERRORS * error, (event, plain)
 
 
-SCALED = Rules(
-    starting_balance_minor=START,
-    daily_loss=DailyLoss(limit_minor=900),
-    scaling=Scaling(every_days=5, min_profit_minor=0, step_ppm=1_000_000, max_steps=3),
-)
-ALL_LOSE = Rules(starting_balance_minor=START, max_drawdown=still_floor(500))
+@pytest.mark.parametrize("step_ppm", [250_000, 1_000_000])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_loss_of_a_day_is_found_whatever_the_trades_have_grown_to(step_ppm: int, seed: int) -> None:
+    """The limit grows with them, so that each day is as likely to meet it: amounts are multiples of 4."""
+    history = [4 * round(each) for each in np.random.default_rng(1).standard_t(4, 100) * 3 + 1.7]
+    limit, trades, days = 4 * 70, 6, 40
+    truth = 1 - (1 - ruin_within(history, limit, trades)) ** days
+    assert 1e-5 < truth < 1e-3
+    scaling = Scaling(every_days=5, min_profit_minor=0, step_ppm=step_ppm, max_steps=4)
+    rules = Rules(starting_balance_minor=START, daily_loss=DailyLoss(limit_minor=limit), scaling=scaling)
+    settings = Settings(model=Model.IID, trades_per_day=trades, horizon_days=days, paths=1, seed=seed)
+    plan = plan_of(settings, days=[[each] for each in history], rules=rules, account=FRESH)
+    [event] = rare_events(plan, [Outcome.BREACHED_DAILY_LOSS])
+    assert event.relative_error < ALLOWED_RELATIVE_ERROR
+    assert event.probability == pytest.approx(truth, rel=ALLOWED_ERRORS * event.relative_error)
 
 
-@pytest.mark.parametrize(
-    ("rules", "history"),
-    [(SCALED, slow_gains()), (ALL_LOSE, [[-1]] * 99 + [[-150]])],
-    ids=["loss of a day in larger trades", "no trade gains"],
-)
-def test_what_no_weights_find_is_not_sought_but_not_called_impossible(
-    rules: Rules, history: Sequence[Sequence[int]]
-) -> None:
+def test_where_no_trade_gains_nothing_is_sought_but_it_is_not_called_impossible() -> None:
+    """No weights are known that find it."""
+    rules = Rules(starting_balance_minor=START, max_drawdown=still_floor(500))
     settings = replace(ONE_A_DAY, horizon_days=20, paths=60_000, seed=1)
-    plan = plan_of(settings, days=history, rules=rules, account=FRESH)
+    plan = plan_of(settings, days=[[-1]] * 99 + [[-150]], rules=rules, account=FRESH)
     built = result.build(plan, crew.simulate(plan), 0.0)
     assert not built.rare_events
     assert {each.code for each in built.warnings} >= {"RARE_EVENT_UNRELIABLE", "FEW_BREACHES"}

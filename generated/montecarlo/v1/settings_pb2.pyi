@@ -266,7 +266,7 @@ class SimulationSettings(_message.Message):
     """Seed of the random numbers. Left out: derived from the input, so that the same input gives the same result."""
     time_budget_s: _builtins.float
     """Seconds after which no further paths are begun, > 0. The result says how many were done; with `paths` set to that
-    number the same bits come again. 0: no such limit.
+    number the same bits come again: so rare breaches are sought after them, which may take seconds more. 0: no such limit.
     """
     rare_events: Global___RareEvents.ValueType
     """When importance sampling is used. May be left out: AUTO."""

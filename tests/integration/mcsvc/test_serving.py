@@ -65,7 +65,7 @@ def events(caplog: pytest.LogCaptureFixture) -> list[str]:
 def test_a_start_without_a_database_waits_says_so_and_gives_up(
     variables: Any, caplog: pytest.LogCaptureFixture, migrating: list[str]
 ) -> None:
-    variables(MCSVC_STARTUP_TIMEOUT_S="1")
+    variables(MCSVC_STARTUP_TIMEOUT_S="1", MCSVC_DATABASE_WAIT_S="0.2")
     with caplog.at_level(logging.INFO):
         assert main(["serve", *migrating]) == serving.FAILURE
     [failure] = [vars(record)["fields"] for record in caplog.records if record.message == "not_started"]

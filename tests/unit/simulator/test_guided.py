@@ -35,7 +35,7 @@ def test_it_is_ruled_out_unless_scaling_makes_trades_larger(limit: int, ruled_ou
     larger = replace(found, spec=replace(found.spec, rules=replace(found.spec.rules, scaling=scaling)))
     assert guided.ruled_out(found) is ruled_out
     assert not guided.ruled_out(larger)
-    assert guided.weighting(larger) is None
+    assert guided.weighting(larger) is not None
 
 
 def test_all_days_are_as_likely_the_one() -> None:
