@@ -10,9 +10,7 @@ from threading import Event
 from mcsvc import cli
 from mcsvc.config import ConfigError
 from mcsvc.stop_signals import set_on_signal
-from riskio.commands import framed
-
-USAGE = 2
+from riskio.commands import USAGE, framed
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-USAGE, FAILURE = 2, 1
+from riskio import commands
+
+USAGE, FAILURE = commands.USAGE, commands.FAILURE
 LINES = "\n       "
 """Between the lines of a message, so that they stand below one another."""
 

@@ -99,10 +99,10 @@ class Session:
 
         return _run(once)
 
-    def ping(self) -> None:
-        """Raises StoreUnavailable, if it can in the server's own words: a pool only says how long it has waited."""
+    def ask_or_say_why(self, statement: bytes, params: dict[str, Any]) -> list[DictRow]:
+        """As `ask`; where no connection comes it tells in the server's own words why, which a pool does not know."""
         try:
-            self.ask(b"SELECT 1", {})
+            return self.ask(statement, params)
         except StoreUnavailable as error:
             if isinstance(error.__cause__, PoolTimeout):
                 _run(lambda: psycopg.connect(str(self.pool.conninfo), connect_timeout=_CONNECT_S).close())

@@ -201,9 +201,8 @@ class PostgresJobStore:
 
     def ping(self) -> None:
         """See the port."""
-        self.session.ping()
         try:
-            version = self.session.ask(query("schema_version"), {})[0]["version"]
+            version = self.session.ask_or_say_why(query("schema_version"), {})[0]["version"]
         except psycopg.errors.UndefinedTable as error:
             raise StoreUnavailable("The database has no schema yet; run `mcsvc migrate`.") from error
         if version < needed_version():
