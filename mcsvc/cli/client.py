@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 import grpc
-from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from mcsvc.cli.running import FAILURE, LINES, USAGE, CliError
@@ -39,7 +38,8 @@ def refusal(error: grpc.RpcError, server: str, trades: Path | None = None) -> Cl
         return CliError(f"No service answers at {server}. Start one with `make serve`, or name it with --server.")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CliError(f"The service at {server} did not answer within {TIMEOUT_S:.0f} s. Try again.")
-    lines = refusals.told(_violations(error), trades) or [cast("grpc.Call", error).details() or str(error)]
+    said = cast("grpc.Call", error).details() or str(error)
+    lines = refusals.told_in_words(said, trades) if code is grpc.StatusCode.INVALID_ARGUMENT else [said]
     return CliError(LINES.join(lines), exit_code=USAGE if code in _USAGE_CODES else FAILURE)
 
 
@@ -47,14 +47,3 @@ def code_of(error: grpc.RpcError) -> grpc.StatusCode:
     """The status of a failed call. What a stub raises is a Call, too, though its type does not say so."""
     code: grpc.StatusCode = cast("grpc.Call", error).code()
     return code
-
-
-def _violations(error: grpc.RpcError) -> list[tuple[str, str]]:
-    """The bad fields that the status names, and what is wrong with each."""
-    status = rpc_status.from_call(error)
-    found: list[tuple[str, str]] = []
-    for detail in status.details if status else ():
-        bad = error_details_pb2.BadRequest()
-        if detail.Unpack(bad):
-            found += [(each.field, each.description) for each in bad.field_violations]
-    return found

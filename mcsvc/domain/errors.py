@@ -8,6 +8,7 @@ from datetime import timedelta
 
 _INDEX = re.compile(r"\[\d+\]")
 _NAMED = 3  # of the fields of which the same is said
+_SAID = 20  # of the things that are said of any
 
 
 class McsvcError(Exception):
@@ -98,7 +99,9 @@ def _in_words(violations: list[Violation]) -> str:
     groups: dict[tuple[str, str], list[str]] = {}
     for each in violations:
         groups.setdefault((_INDEX.sub("[]", each.field), each.description), []).append(each.field)
-    return "; ".join(f"{_some(fields)}: {description}" for (_, description), fields in groups.items())
+    said = [f"{_some(fields)}: {description}" for (_, description), fields in groups.items()]
+    unsaid = sum(len(fields) for fields in list(groups.values())[_SAID:])
+    return "; ".join([*said[:_SAID], *([f"others: {unsaid} more fields are bad"] if unsaid else [])])
 
 
 def _some(fields: list[str]) -> str:

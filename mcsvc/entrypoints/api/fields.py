@@ -10,7 +10,6 @@ from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.domain.job import JobId
 
 ID_LENGTH = 128
-_SHOWN = 20
 _DECIMAL = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,9})?|\.\d{1,9})")
 
 
@@ -22,8 +21,7 @@ class Checker:
 
     def reject(self, field_path: str, description: str) -> None:
         """Note a bad field."""
-        if len(self.violations) < _SHOWN:
-            self.violations.append(Violation(field=field_path, description=description))
+        self.violations.append(Violation(field=field_path, description=description))
 
     def require(self, field_path: str, description: str, *, holds: bool) -> None:
         """Note a bad field unless the condition holds."""

@@ -11,11 +11,11 @@ from typing import Any
 
 import grpc
 import pytest
-from google.rpc import code_pb2, error_details_pb2, status_pb2
+from google.rpc import code_pb2, status_pb2
 from grpc_status import rpc_status
 
 from mcsvc.cli import register
-from mcsvc.domain.errors import InvalidRequest
+from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.entrypoints.api.problems import classify
 from mcsvc.entrypoints.api.trigger_requests import decode_trigger
 from mcsvc.entrypoints.grpc.errors import to_status
@@ -119,6 +119,15 @@ def refuse(code: grpc.StatusCode, text: str) -> Callable[[grpc.ServicerContext],
     return answer
 
 
+def refuse_fields(*bad: Violation) -> Callable[[grpc.ServicerContext], pb.Simulation]:
+    """An answer that refuses these fields as the service does."""
+
+    def answer(context: grpc.ServicerContext) -> pb.Simulation:
+        context.abort_with_status(rpc_status.to_status(to_status(classify(InvalidRequest(list(bad))))))
+
+    return answer
+
+
 def test_trigger_sends_the_subject_the_settings_and_the_request_id(service: Service) -> None:
     words = ["--funded-account", "acc-1", "--paths", "1_000", "--model", "iid", "--seed", "0", "--request-id", "r1"]
     assert call("trigger", "--server", service.target, *words) == 0
@@ -175,16 +184,10 @@ def test_trigger_wants_exactly_one_subject(words: list[str], capsys: pytest.Capt
 
 
 def test_bad_fields_are_named_one_a_line_and_exit_with_2(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
-    bad = error_details_pb2.BadRequest()
-    bad.field_violations.add(field="settings.paths", description="must be at most 10000000000")
-    bad.field_violations.add(field="subject", description="is required")
-    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="2 bad fields")
-    status.details.add().Pack(bad)
-
-    def answer(context: grpc.ServicerContext) -> pb.Simulation:
-        context.abort_with_status(rpc_status.to_status(status))
-
-    service.servicer.answer = answer
+    service.servicer.answer = refuse_fields(
+        Violation(field="settings.paths", description="must be at most 10000000000"),
+        Violation(field="subject", description="is required"),
+    )
     assert call("trigger", "--server", service.target, "--assessment", "a") == 2
     error = capsys.readouterr().err
     assert "settings.paths: must be at most 10000000000\n" in error
@@ -194,15 +197,8 @@ def test_bad_fields_are_named_one_a_line_and_exit_with_2(service: Service, capsy
 def test_bad_trades_are_told_by_their_lines_in_the_file(
     service: Service, trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bad = error_details_pb2.BadRequest()
-    bad.field_violations.add(field="subject.inline.trades[0].pnl", description="give a decimal number")
-    status = status_pb2.Status(code=code_pb2.INVALID_ARGUMENT, message="1 bad field")
-    status.details.add().Pack(bad)
-
-    def answer(context: grpc.ServicerContext) -> pb.Simulation:
-        context.abort_with_status(rpc_status.to_status(status))
-
-    service.servicer.answer = answer
+    bad = "subject.inline.trades[0].pnl"
+    service.servicer.answer = refuse_fields(Violation(field=bad, description="give a decimal number"))
     assert call("trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules)) == 2
     error = capsys.readouterr().err
     assert error == f"error: {trades} line 2 (subject.inline.trades[0].pnl): give a decimal number\n"
@@ -217,13 +213,23 @@ def test_trades_in_another_currency_than_the_rules_are_told_by_their_lines(
         try:
             decode_trigger(service.servicer.asked[-1], trace_parent="")
         except InvalidRequest as refused:
-            context.abort_with_status(rpc_status.to_status(to_status(classify(refused))))
+            refuse_fields(*refused.violations)(context)
         return job()
 
     service.servicer.answer = answer
     assert call("trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules)) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"error: {trades} line 3 (subject.inline.trades[1].currency): 'EUR' is not the account's")
+
+
+def test_all_bad_trades_are_counted_though_few_are_named(
+    service: Service, trades: Path, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trades.write_text("closed_at,pnl\n" + "2026-01-02T10:00:00Z,1.00\n" * 50)
+    bad = [Violation(field=f"subject.inline.trades[{each}].pnl", description="is odd") for each in range(50)]
+    service.servicer.answer = refuse_fields(*bad)
+    assert call("trigger", "--server", service.target, "--trades", str(trades), "--rules", str(rules)) == 2
+    assert capsys.readouterr().err == f"error: {trades} lines 2, 3, 4 and 47 more ({bad[0].field}, …): is odd\n"
 
 
 def test_what_the_engine_refuses_after_the_job_was_made_is_told_by_line(

@@ -14,11 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcsvc.app.snapshot import store_form
-from mcsvc.domain.errors import InvalidRequest
+from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.domain.job import Failure, JobId, Progress, State, Trigger
 from mcsvc.domain.subject import Model, SubjectKind
 from mcsvc.entrypoints.api.filters import parse_filter
 from mcsvc.entrypoints.api.paging import decode_token, encode_token, page_size
+from mcsvc.entrypoints.api.problems import classify
 from mcsvc.entrypoints.api.simulations import encode_simulation
 from mcsvc.entrypoints.api.trigger_requests import MAX_TRADES, decode_trigger
 from mcsvc.ports.job_store import Cursor, JobFilter
@@ -197,8 +198,14 @@ def test_bad_trades_of_which_the_same_is_said_are_told_together() -> None:
         decode_trigger(request, trace_parent="")
     at = "subject.inline.trades"
     said = "give the time the trade was closed"
-    assert str(caught.value) == f"{at}[0].closed_at, {at}[1].closed_at, {at}[2].closed_at and 17 more: {said}"
-    assert len(caught.value.violations) == 20
+    assert str(caught.value) == f"{at}[0].closed_at, {at}[1].closed_at, {at}[2].closed_at and 27 more: {said}"
+
+
+def test_of_many_bad_fields_the_first_are_told_and_the_others_counted() -> None:
+    bad = [Violation(field=f"settings.scenarios[{each}].name", description=f"{each} is odd") for each in range(25)]
+    *told, last = str(InvalidRequest(bad)).split("; ")
+    assert len(told) == len(classify(InvalidRequest(bad)).violations) == 20
+    assert last == "others: 5 more fields are bad"
 
 
 def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:
