@@ -53,13 +53,16 @@ def draws(plan: Plan, weighting: Weighting) -> Draws | None:
 
 
 def weightings(plan: Plan, distance: float, starts: int, reach: float = 1.0) -> Iterator[Weighting]:
-    """What pilots try, for a floor so many minor units away that is met after about this share of the horizon."""
+    """What pilots try, for a floor so many minor units away that is met after about this share of the horizon. Of the
+    moments to begin at there are `starts`, or one for each trade if these are fewer.
+    """
     bootstrap = _bootstrap(plan)
     found, low, chain = _scores(bootstrap), _lows(bootstrap), _chain(bootstrap)
     if found is None or low is None:
         return
     fall = distance / max(1.0, reach * plan.horizon_days * _draws_a_day(plan))
-    candidates = partial(tilting.candidates, starts=starts, reach=reach)
+    moments = max(1, min(starts, int(reach * plan.mean_steps)))
+    candidates = partial(tilting.candidates, starts=moments, reach=reach)
     if tilting.helps(found) and chain is None:
         yield from candidates(tilting.strength(found, fall), most=tilting.steepest(found))
     elif tilting.helps(found) and chain is not None:

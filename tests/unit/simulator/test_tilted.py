@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from simulator import engine, tilted
+from simulator import engine, tilted, tilting
 from simulator.spec import DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec
 from simulator.trades import Trade, Trades
 from tests.unit.simulator.samples import FRESH, START
@@ -29,3 +29,15 @@ def test_low_points_within_trades_count_only_where_they_are_looked_for(model: Mo
     assert low is not None
     assert bool(np.any(low < 0)) is excursions
     assert tilted.falls(plan) is excursions
+
+
+@pytest.mark.parametrize(
+    ("horizon_days", "reach", "moments"), [(60, 1.0, tilting.MOMENTS), (5, 1.0, 10), (60, 0.1, 12), (1, 0.1, 1)]
+)
+def test_a_tilt_begins_at_no_more_moments_than_there_are_trades(horizon_days: int, reach: float, moments: int) -> None:
+    trades = Trades.of(Trade(closed_at=MORNING + timedelta(days=day), pnl_minor=10 - 3 * day) for day in range(8))
+    settings = Settings(horizon_days=horizon_days, trades_per_day=2)
+    spec = Spec(trades=trades, rules=Rules(starting_balance_minor=START), account=FRESH, settings=settings)
+    tried = list(tilted.weightings(engine.plan(spec, "ab" * 32), 100.0, tilting.MOMENTS, reach))
+    assert tried
+    assert {each.starts for each in tried} == {moments}
