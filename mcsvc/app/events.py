@@ -12,7 +12,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from mcsvc.app.tracing import trace_parent
 from mcsvc.domain.job import Failure, Job, Trigger
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.job_store import OutboxEvent, StoredResult
+from mcsvc.ports.job_store import OutboxEvent
 from montecarlo.v1 import events_pb2, result_pb2, simulation_pb2
 
 COMPLETED_TOPIC = "montecarlo.simulation-completed"
@@ -27,10 +27,8 @@ _TRIGGERS = {
 }
 
 
-def completed_event(
-    job: Job, result: StoredResult, outcomes: result_pb2.Outcomes, *, input_digest: str, now: datetime
-) -> OutboxEvent:
-    """The job succeeded."""
+def completed_event(job: Job, outcomes: result_pb2.Outcomes) -> OutboxEvent:
+    """The job has succeeded."""
     event_id = _event_id(job, COMPLETED_TOPIC)
     message = events_pb2.SimulationCompletedEvent(
         id=event_id,
@@ -38,15 +36,15 @@ def completed_event(
         assessment_id=_ref(job.subject, SubjectKind.ASSESSMENT),
         funded_account_id=_ref(job.subject, SubjectKind.FUNDED_ACCOUNT),
         trigger=_TRIGGERS[job.trigger],
-        finish_time=_timestamp(now),
+        finish_time=_timestamp(job.finish_time),
         outcomes=outcomes,
-        input_digest=input_digest,
-        result_digest=result.digest,
+        input_digest=job.input_digest,
+        result_digest=job.result_digest,
     )
     return _outbox_event(job, COMPLETED_TOPIC, event_id, message)
 
 
-def failed_event(job: Job, failure: Failure, *, now: datetime) -> OutboxEvent:
+def failed_event(job: Job) -> OutboxEvent:
     """The job was given up."""
     event_id = _event_id(job, FAILED_TOPIC)
     message = events_pb2.SimulationFailedEvent(
@@ -55,8 +53,8 @@ def failed_event(job: Job, failure: Failure, *, now: datetime) -> OutboxEvent:
         assessment_id=_ref(job.subject, SubjectKind.ASSESSMENT),
         funded_account_id=_ref(job.subject, SubjectKind.FUNDED_ACCOUNT),
         trigger=_TRIGGERS[job.trigger],
-        finish_time=_timestamp(now),
-        error=simulation_pb2.SimulationError(code=failure.code, message=failure.message),
+        finish_time=_timestamp(job.finish_time),
+        error=_error(job.failure),
     )
     return _outbox_event(job, FAILED_TOPIC, event_id, message)
 
@@ -82,10 +80,16 @@ def _event_id(job: Job, topic: str) -> str:
     return str(uuid5(_EVENT_IDS, f"{topic}:{job.id}"))
 
 
-def _timestamp(time: datetime) -> Timestamp:
+def _timestamp(time: datetime | None) -> Timestamp | None:
+    if time is None:
+        return None
     message = Timestamp()
     message.FromDatetime(time)
     return message
+
+
+def _error(failure: Failure | None) -> simulation_pb2.SimulationError | None:
+    return None if failure is None else simulation_pb2.SimulationError(code=failure.code, message=failure.message)
 
 
 def _ref(subject: Subject, kind: SubjectKind) -> str:

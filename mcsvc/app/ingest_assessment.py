@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 from mcsvc.app.trigger_simulation import TriggerRequest, TriggerSimulation
@@ -41,7 +42,7 @@ class IngestAssessment:
                 subject=Subject(kind=SubjectKind.ASSESSMENT, ref=event.assessment_id),
                 settings=Settings(),
                 trigger=Trigger.ASSESSMENT_COMPLETED,
-                dedup_key=f"event:{event.source}:{event.event_id}",
+                dedup_key=f"event:{json.dumps([event.source, event.event_id])}",  # whatever characters they hold
                 trace_parent=event.trace_parent,
             )
         )

@@ -34,8 +34,7 @@ class RescueJobs:
             if attempts_left(job):
                 moved = self.store.retry(term_of(job), failure, delay=self.policy.delay_after(job.attempt))
             else:
-                event = failed_event(job, failure, now=self.store.now())
-                moved = self.store.fail(term_of(job), failure, event)
+                moved = self.store.fail(term_of(job), failure, failed_event)
         except LeaseLost:
             return False  # it finished, or another rescuer was first
         metrics.attempt_failed(moved, failure)

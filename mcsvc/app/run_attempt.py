@@ -30,7 +30,6 @@ class Outcome:
     """What an attempt came to."""
 
     result: result_pb2.SimulationResult
-    input_digest: str
     timing: Timing
 
 
@@ -53,7 +52,7 @@ class RunAttempt:
         result = self._simulate(job, snapshot, halt, deadline)
         simulated = self.clock.monotonic()
         timing = replace(job.timing, fetch_s=fetched - started, simulate_s=simulated - fetched)
-        return Outcome(result=result, input_digest=snapshot.digest, timing=timing)
+        return Outcome(result=result, timing=timing)
 
     def _snapshot(self, job: Job, halt: Event) -> Snapshot:
         stored = self._patiently(lambda: self.store.snapshot(job.id), halt)

@@ -23,7 +23,7 @@ from mcsvc.domain.errors import LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Job, Term, attempts_left, term_of
 from mcsvc.ports.clock import Clock
 from mcsvc.ports.core_service import CoreService
-from mcsvc.ports.job_store import JobStore
+from mcsvc.ports.job_store import JobStore, OutboxEvent
 from mcsvc.ports.simulator import Simulator
 
 T = TypeVar("T")
@@ -77,13 +77,10 @@ class RunJob:
     def _succeed(self, job: Job, outcome: Outcome, halt: Event) -> None:
         result = store_form(outcome.result)
 
-        def finish(term: Term) -> Job:
-            event = completed_event(
-                job, result, outcome.result.outcomes, input_digest=outcome.input_digest, now=self.store.now()
-            )
-            return self.store.succeed(term, result, outcome.timing, event)
+        def event_of(finished: Job) -> OutboxEvent:
+            return completed_event(finished, outcome.result.outcomes)
 
-        self._move(job, finish, halt)
+        self._move(job, lambda term: self.store.succeed(term, result, outcome.timing, event_of), halt)
         metrics.attempt_succeeded(job, outcome.timing)
         seconds = {"fetch_s": outcome.timing.fetch_s, "simulate_s": outcome.timing.simulate_s}
         _log.info("job_succeeded", extra={**_fields(job), **seconds})
@@ -106,8 +103,7 @@ class RunJob:
             return self.store.put_off(term, verdict.failure, delay=delay)
         if verdict.worth_retrying and attempts_left(job):
             return self.store.retry(term, verdict.failure, delay=delay)
-        event = failed_event(job, verdict.failure, now=now)
-        return self.store.fail(term, verdict.failure, event)
+        return self.store.fail(term, verdict.failure, failed_event)
 
     def _give_up(self, job: Job, halt: Event, stopping: Event) -> None:
         if not stopping.is_set():

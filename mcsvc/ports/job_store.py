@@ -7,7 +7,7 @@ the store cannot be reached; nothing was then changed, or the whole change was.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -41,6 +41,10 @@ class OutboxEvent:
     key: str
     payload: bytes
     headers: dict[str, str]
+
+
+EventOf = Callable[[Job], OutboxEvent]
+"""The event that a job owes once it is final, as it is then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,7 @@ class JobStore(Protocol):
         """Raises LeaseLost."""
         ...
 
-    def succeed(self, term: Term, result: StoredResult, timing: Timing, event: OutboxEvent) -> Job:
+    def succeed(self, term: Term, result: StoredResult, timing: Timing, event_of: EventOf) -> Job:
         """Result, state and event in one transaction. Raises LeaseLost."""
         ...
 
@@ -132,7 +136,7 @@ class JobStore(Protocol):
         """Back to PENDING, due after `delay`, with one more attempt granted. Raises LeaseLost."""
         ...
 
-    def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
+    def fail(self, term: Term, failure: Failure, event_of: EventOf) -> Job:
         """State and event in one transaction. Raises LeaseLost."""
         ...
 

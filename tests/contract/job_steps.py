@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 from mcsvc.domain.job import Job, term_of
 from mcsvc.ports.job_store import JobStore
@@ -23,4 +24,4 @@ def claimed(store: JobStore, job: Job | None = None, *, lease: timedelta = LEASE
 def owe(store: JobStore, *, key: str = "") -> Job:
     """A new job that failed, so that an event is owed."""
     job = claimed(store)
-    return store.fail(term_of(job), FAILURE, event_of(job, key=key))
+    return store.fail(term_of(job), FAILURE, partial(event_of, key=key))

@@ -82,14 +82,12 @@ class JobStoreMachine(RuleBasedStateMachine):
 
     @rule(term=terms)
     def succeed(self, term: Term) -> None:
-        event = event_of(self.store.get(term.job_id))
-        if self._write(term, lambda: self.store.succeed(term, RESULT, Timing(), event)):
+        if self._write(term, lambda: self.store.succeed(term, RESULT, Timing(), event_of)):
             self._end(term, State.SUCCEEDED)
 
     @rule(term=terms)
     def fail(self, term: Term) -> None:
-        event = event_of(self.store.get(term.job_id))
-        if self._write(term, lambda: self.store.fail(term, FAILURE, event)):
+        if self._write(term, lambda: self.store.fail(term, FAILURE, event_of)):
             self._end(term, State.FAILED)
 
     @rule(term=terms)

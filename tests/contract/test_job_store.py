@@ -10,7 +10,7 @@ import pytest
 
 from mcsvc.domain.errors import IllegalMove, JobNotFound, LeaseLost, RequestIdReused
 from mcsvc.domain.job import Job, Progress, State, Timing, term_of
-from mcsvc.ports.job_store import JobStore, Snapshot
+from mcsvc.ports.job_store import JobStore, OutboxEvent, Snapshot
 from tests.contract.job_steps import claimed, created
 from tests.job_samples import (
     AT_ONCE,
@@ -138,12 +138,26 @@ def test_reports_show_in_the_job_and_the_last_checkpoint_counts(store: JobStore)
 
 def test_success_stores_result_state_and_event_together(store: JobStore) -> None:
     job = claimed(store)
-    done = store.succeed(term_of(job), RESULT, TIMING, event_of(job))
+    done = store.succeed(term_of(job), RESULT, TIMING, event_of)
     assert (done.state, done.owner, done.result_digest, done.timing) == (State.SUCCEEDED, None, RESULT.digest, TIMING)
     assert done.finish_time is not None
     assert store.get(job.id) == done
     assert store.result(job.id) == RESULT
-    assert store.unsent(limit=10) == [event_of(job)]
+    assert store.unsent(limit=10) == [event_of(done)]
+
+
+@pytest.mark.parametrize("end", ["succeed", "fail"])
+def test_the_event_is_of_the_job_as_it_ended(store: JobStore, end: str) -> None:
+    seen = list[Job]()
+
+    def told(finished: Job) -> OutboxEvent:
+        seen.append(finished)
+        return event_of(finished)
+
+    term = term_of(claimed(store))
+    ended = store.succeed(term, RESULT, TIMING, told) if end == "succeed" else store.fail(term, FAILURE, told)
+    assert seen == [ended] == [store.get(term.job_id)]
+    assert ended.finish_time is not None
 
 
 def test_a_success_after_a_failed_attempt_forgets_the_failure(store: JobStore) -> None:
@@ -151,13 +165,13 @@ def test_a_success_after_a_failed_attempt_forgets_the_failure(store: JobStore) -
     store.retry(term_of(job), FAILURE, delay=AT_ONCE)
     (again,) = store.claim_next(new_owner(), limit=1, lease=LEASE)
     assert again.failure == FAILURE
-    store.succeed(term_of(again), RESULT, TIMING, event_of(job))
+    store.succeed(term_of(again), RESULT, TIMING, event_of)
     assert store.get(job.id).failure is None
 
 
 def test_failure_stores_state_and_event_together(store: JobStore) -> None:
     job = claimed(store)
-    failed = store.fail(term_of(job), FAILURE, event_of(job))
+    failed = store.fail(term_of(job), FAILURE, event_of)
     assert (failed.state, failed.failure) == (State.FAILED, FAILURE)
     assert store.get(job.id) == failed
     assert store.result(job.id) is None
@@ -170,9 +184,9 @@ def test_a_final_job_keeps_no_checkpoint(store: JobStore, end: str) -> None:
     store.save_checkpoint(term_of(job), b"half way", Progress(paths_done=5, paths_total=10))
     match end:
         case "succeed":
-            store.succeed(term_of(job), RESULT, TIMING, event_of(job))
+            store.succeed(term_of(job), RESULT, TIMING, event_of)
         case "fail":
-            store.fail(term_of(job), FAILURE, event_of(job))
+            store.fail(term_of(job), FAILURE, event_of)
         case _:
             store.cancel(job.id)
     assert store.checkpoint(job.id) == b""
@@ -202,9 +216,9 @@ def test_a_pending_job_can_be_cancelled_for_good(store: JobStore) -> None:
 def test_a_finished_job_cannot_be_cancelled(store: JobStore, end: str) -> None:
     job = claimed(store)
     if end == "succeed":
-        store.succeed(term_of(job), RESULT, TIMING, event_of(job))
+        store.succeed(term_of(job), RESULT, TIMING, event_of)
     else:
-        store.fail(term_of(job), FAILURE, event_of(job))
+        store.fail(term_of(job), FAILURE, event_of)
     with pytest.raises(IllegalMove, match="already"):
         store.cancel(job.id)
 
@@ -216,9 +230,9 @@ def assert_term_is_over(store: JobStore, job: Job) -> None:
         lambda: store.save_snapshot(term, Snapshot(data=b"late", digest="late")),
         lambda: store.save_progress(term, Progress(paths_done=9, paths_total=9)),
         lambda: store.save_checkpoint(term, b"late", Progress(paths_done=9, paths_total=9)),
-        lambda: store.succeed(term, RESULT, TIMING, event_of(job)),
+        lambda: store.succeed(term, RESULT, TIMING, event_of),
         lambda: store.retry(term, FAILURE, delay=AT_ONCE),
-        lambda: store.fail(term, FAILURE, event_of(job)),
+        lambda: store.fail(term, FAILURE, event_of),
         lambda: store.hand_back(term),
     ]
     for write in late_writes:
@@ -243,12 +257,12 @@ def test_late_worker_cannot_complete_a_rescued_job(store: JobStore) -> None:
     assert_term_is_over(store, job)
     (again,) = store.claim_next(new_owner(), limit=1, lease=LEASE)
     assert_term_is_over(store, job)
-    assert store.succeed(term_of(again), RESULT, TIMING, event_of(job)).state is State.SUCCEEDED
+    assert store.succeed(term_of(again), RESULT, TIMING, event_of).state is State.SUCCEEDED
 
 
 def test_a_finished_job_takes_no_further_write_of_its_own_worker(store: JobStore) -> None:
     job = claimed(store)
-    store.succeed(term_of(job), RESULT, TIMING, event_of(job))
+    store.succeed(term_of(job), RESULT, TIMING, event_of)
     assert_term_is_over(store, job)
 
 
@@ -279,7 +293,7 @@ def test_renewal_returns_only_the_terms_still_held(store: JobStore) -> None:
     held, cancelled, finished = (created(store) for _ in range(3))
     terms = {job.id: term_of(job) for job in store.claim_next(owner, limit=3, lease=LEASE)}
     store.cancel(cancelled.id)
-    store.succeed(terms[finished.id], RESULT, TIMING, event_of(finished))
+    store.succeed(terms[finished.id], RESULT, TIMING, event_of)
     assert store.renew(list(terms.values()), lease=LEASE) == {terms[held.id]}
     assert store.renew([], lease=LEASE) == set()
 
@@ -297,6 +311,6 @@ def test_the_same_worker_cannot_renew_its_earlier_attempt(store: JobStore) -> No
 def test_a_worker_whose_lease_ran_out_may_still_finish_before_the_rescue(store: JobStore) -> None:
     job = claimed(store, lease=NO_LEASE)
     (seen,) = store.expired(limit=10)
-    store.succeed(term_of(job), RESULT, TIMING, event_of(job))
+    store.succeed(term_of(job), RESULT, TIMING, event_of)
     with pytest.raises(LeaseLost):
         store.retry(term_of(seen), FAILURE, delay=AT_ONCE)

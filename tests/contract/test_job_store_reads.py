@@ -65,7 +65,7 @@ def test_only_jobs_that_are_recent_and_not_lost_count_as_simulated(store: JobSto
     created(store, new_job(subject=subject("pending")))
     store.cancel(created(store, new_job(subject=subject("cancelled"))).id)
     failed = claimed(store, new_job(subject=subject("failed")))
-    store.fail(term_of(failed), FAILURE, event_of(failed))
+    store.fail(term_of(failed), FAILURE, event_of)
     created(store, new_job(subject=replace(subject("assessment"), kind=SubjectKind.ASSESSMENT)))
     asked = [subject(ref) for ref in ("pending", "cancelled", "failed", "assessment", "unknown")]
     assert store.simulated_since(asked, store.now() - HOUR) == {subject("pending")}

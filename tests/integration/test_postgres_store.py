@@ -71,7 +71,7 @@ def test_concurrent_claimants_share_the_jobs_without_overlap(store: PostgresJobS
         owner, mine = new_owner(), []
         while claimed := store.claim_next(owner, limit=2, lease=LEASE):
             for job in claimed:
-                store.succeed(term_of(job), RESULT, Timing(), event_of(job))
+                store.succeed(term_of(job), RESULT, Timing(), event_of)
                 mine.append(job.id)
         return mine
 
@@ -105,7 +105,7 @@ def test_of_a_cancel_and_a_finish_at_once_exactly_one_wins(store: PostgresJobSto
                 if number % 2:
                     store.cancel(job.id)
                 else:
-                    store.succeed(term_of(job), RESULT, Timing(), event_of(job))
+                    store.succeed(term_of(job), RESULT, Timing(), event_of)
             except (IllegalMove, LeaseLost):
                 return False
             return True

@@ -15,7 +15,7 @@ from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.clock import Clock
-from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent, Snapshot, StoredResult
+from mcsvc.ports.job_store import Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
 
 
 @final
@@ -111,11 +111,11 @@ class MemoryJobStore:
             self._jobs[term.job_id] = replace(self._held(term), progress=progress)
             self._checkpoints[term.job_id] = data
 
-    def succeed(self, term: Term, result: StoredResult, timing: Timing, event: OutboxEvent) -> Job:
+    def succeed(self, term: Term, result: StoredResult, timing: Timing, event_of: EventOf) -> Job:
         """See the port."""
         with self._call() as now:
             job = moves.succeed(self._held(term), result_digest=result.digest, timing=timing, now=now)
-            self._outbox.add(event)
+            self._outbox.add(event_of(job))
             self._results[job.id] = result
             return self._end_term(job)
 
@@ -129,11 +129,11 @@ class MemoryJobStore:
         with self._call() as now:
             return self._end_term(moves.put_off(self._held(term), failure, run_after=now + delay))
 
-    def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
+    def fail(self, term: Term, failure: Failure, event_of: EventOf) -> Job:
         """See the port."""
         with self._call() as now:
             job = moves.fail(self._held(term), failure, now=now)
-            self._outbox.add(event)
+            self._outbox.add(event_of(job))
             return self._end_term(job)
 
     def hand_back(self, term: Term) -> Job:

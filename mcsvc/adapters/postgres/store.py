@@ -23,7 +23,7 @@ from mcsvc.domain import job as moves
 from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, Term, Timing
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent, Snapshot, StoredResult
+from mcsvc.ports.job_store import Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
 
 T = TypeVar("T")
 
@@ -115,14 +115,14 @@ class PostgresJobStore:
 
         self.session.transact(work)
 
-    def succeed(self, term: Term, result: StoredResult, timing: Timing, event: OutboxEvent) -> Job:
+    def succeed(self, term: Term, result: StoredResult, timing: Timing, event_of: EventOf) -> Job:
         """See the port."""
 
         def work(connection: Connection) -> Job:
             change = partial(moves.succeed, result_digest=result.digest, timing=timing)
             moved = _move(connection, term, lambda job, now: change(job, now=now))
             _put(connection, "put_result", term.job_id, data=result.data, digest=result.digest)
-            connection.execute(query("put_event"), rows.event_params(event))
+            connection.execute(query("put_event"), rows.event_params(event_of(moved)))
             return moved
 
         return self.session.transact(work)
@@ -139,12 +139,12 @@ class PostgresJobStore:
             lambda c: _move(c, term, lambda job, now: moves.put_off(job, failure, run_after=now + delay))
         )
 
-    def fail(self, term: Term, failure: Failure, event: OutboxEvent) -> Job:
+    def fail(self, term: Term, failure: Failure, event_of: EventOf) -> Job:
         """See the port."""
 
         def work(connection: Connection) -> Job:
             moved = _move(connection, term, lambda job, now: moves.fail(job, failure, now=now))
-            connection.execute(query("put_event"), rows.event_params(event))
+            connection.execute(query("put_event"), rows.event_params(event_of(moved)))
             return moved
 
         return self.session.transact(work)

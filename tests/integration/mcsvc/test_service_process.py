@@ -108,7 +108,7 @@ def test_a_replayed_event_makes_one_job_one_result_and_one_trace(running: Runnin
         running.publish("e-1")
     running.publish("e-2", "asm-lucky-001")
     running.service.wait_for("assessment_ingested", where=lambda line: line["event_id"] == "e-2")
-    assert running.sql("SELECT count(*) FROM jobs WHERE dedup_key = 'event:test:e-1'") == [(1,)]
+    assert running.sql("""SELECT count(*) FROM jobs WHERE dedup_key = 'event:["test", "e-1"]'""") == [(1,)]
 
     [event] = running.completed(job_id)
     assert headers_of(event)["traceparent"].split("-")[1] == trace_id
@@ -186,7 +186,7 @@ def test_a_database_outage_holds_messages_and_loses_none(running: Running) -> No
         finally:
             admin.execute(f"ALTER DATABASE {running.database} ALLOW_CONNECTIONS true".encode())
     running.service.wait_for("assessment_ingested", where=lambda line: line["event_id"] == "in-outage")
-    assert running.sql("SELECT count(*) FROM jobs WHERE dedup_key = 'event:test:in-outage'") == [(1,)]
+    assert running.sql("""SELECT count(*) FROM jobs WHERE dedup_key = 'event:["test", "in-outage"]'""") == [(1,)]
 
 
 def test_no_line_of_the_log_is_anything_but_json(running: Running) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
@@ -62,7 +63,7 @@ def owing(count: int, *, key: str = "") -> Bench:
     bench = Bench()
     for _ in range(count):
         job = bench.claimed()
-        bench.memory.fail(term_of(job), FAILURE, event_of(job, key=key))
+        bench.memory.fail(term_of(job), FAILURE, partial(event_of, key=key))
     return bench
 
 

@@ -58,6 +58,7 @@ def test_a_run_stores_its_result_its_input_and_one_completion_event() -> None:
     assert body["assessment_id"] == ASSESSMENT.ref
     assert body["outcomes"]["passed"]["value"] == 1.0
     assert (body["input_digest"], body["result_digest"]) == (snapshot.digest, result.digest)
+    assert datetime.fromisoformat(body["finish_time"]) == job.finish_time
     assert event.headers["ce_id"] == event.id == body["id"]
     assert event.headers["ce_type"] == COMPLETED_TOPIC
     assert event.headers["content-type"] == "application/json"

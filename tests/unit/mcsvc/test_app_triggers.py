@@ -155,7 +155,11 @@ def test_a_passed_assessment_makes_one_job_however_often_its_event_arrives() -> 
     office = Office()
     job = office.ingest(PASSED)
     assert job is not None
-    assert (job.dedup_key, job.trigger, job.trace_parent) == ("event:core:e-1", Trigger.ASSESSMENT_COMPLETED, "tp")
+    assert (job.dedup_key, job.trigger, job.trace_parent) == (
+        'event:["core", "e-1"]',
+        Trigger.ASSESSMENT_COMPLETED,
+        "tp",
+    )
     assert office.ingest(PASSED) == job
     assert len(office.jobs()) == 1
 
@@ -167,10 +171,13 @@ def test_an_assessment_that_was_not_passed_makes_no_job(outcome: str) -> None:
     assert office.jobs() == []
 
 
-def test_the_same_event_id_of_another_source_is_another_event() -> None:
+@pytest.mark.parametrize(
+    ("one", "another"), [(("core", "e-1"), ("other", "e-1")), (("urn:a", "b:1"), ("urn:a:b", "1"))]
+)
+def test_the_same_event_id_of_another_source_is_another_event(one: tuple[str, str], another: tuple[str, str]) -> None:
     office = Office()
-    office.ingest(PASSED)
-    office.ingest(replace(PASSED, source="other"))
+    for source, event_id in (one, another):
+        office.ingest(replace(PASSED, source=source, event_id=event_id))
     assert len(office.jobs()) == 2
 
 

@@ -84,7 +84,11 @@ def test_a_passed_assessment_makes_a_job_in_the_events_trace() -> None:
     inbox = Inbox()
     inbox.inbox.process(message(headers={"traceparent": PARENT}), tries=1)
     [job] = inbox.jobs()
-    assert (job.subject.ref, job.trigger, job.dedup_key) == ("A-1", Trigger.ASSESSMENT_COMPLETED, "event:core:e-1")
+    assert (job.subject.ref, job.trigger, job.dedup_key) == (
+        "A-1",
+        Trigger.ASSESSMENT_COMPLETED,
+        'event:["core", "e-1"]',
+    )
     assert job.trace_parent.split("-")[1] == PARENT.split("-")[1]
     assert job.trace_parent != PARENT
     assert inbox.outcomes() == {"job": 1}
