@@ -46,6 +46,12 @@ class BadFields(McsvcError):
         super().__init__(_in_words(violations))
         self.violations = violations
 
+    @property
+    def named(self) -> list[Violation]:
+        """Those that the text names."""
+        groups = [group[:_NAMED] for group in _groups(self.violations)[:_SAID]]
+        return [each for group in groups for each in group][:_SAID]
+
 
 class InvalidRequest(BadFields):
     """A request has bad fields."""
@@ -96,14 +102,20 @@ class StoreUnavailable(Retryable):
 
 
 def _in_words(violations: list[Violation]) -> str:
-    groups: dict[tuple[str, str], list[str]] = {}
+    groups = _groups(violations)
+    said = [f"{_some(group)}: {group[0].description}" for group in groups[:_SAID]]
+    unsaid = sum(map(len, groups[_SAID:]))
+    return "; ".join([*said, *([f"others: {unsaid} more fields are bad"] if unsaid else [])])
+
+
+def _groups(violations: list[Violation]) -> list[list[Violation]]:
+    """Those of which the same is said, like elements of one list, together."""
+    groups: dict[tuple[str, str], list[Violation]] = {}
     for each in violations:
-        groups.setdefault((_INDEX.sub("[]", each.field), each.description), []).append(each.field)
-    said = [f"{_some(fields)}: {description}" for (_, description), fields in groups.items()]
-    unsaid = sum(len(fields) for fields in list(groups.values())[_SAID:])
-    return "; ".join([*said[:_SAID], *([f"others: {unsaid} more fields are bad"] if unsaid else [])])
+        groups.setdefault((_INDEX.sub("[]", each.field), each.description), []).append(each)
+    return list(groups.values())
 
 
-def _some(fields: list[str]) -> str:
-    more = f" and {len(fields) - _NAMED} more" if len(fields) > _NAMED else ""
-    return ", ".join(fields[:_NAMED]) + more
+def _some(group: list[Violation]) -> str:
+    more = f" and {len(group) - _NAMED} more" if len(group) > _NAMED else ""
+    return ", ".join(each.field for each in group[:_NAMED]) + more

@@ -410,7 +410,7 @@ class EstimationInterval(_message.Message):
     """97.5% quantile over the histories."""
     low_std_error: _builtins.float
     """Standard error of low for so many histories and not more, >= 0. Infinite if it is not known: with fewer than 100
-    histories, or if no path or every path ended so.
+    histories, or where these differ by no more than the noise of their paths, as where few or none of them ended so.
     """
     high_std_error: _builtins.float
     """Standard error of high, in the same way."""
@@ -653,7 +653,7 @@ class SimulationResult(_message.Message):
     paths: _builtins.int
     """Paths simulated."""
     path_steps: _builtins.int
-    """Trades simulated over all paths."""
+    """Trades drawn over all paths, those not taken included (after a pause, or beyond a limit of the day): the work done."""
     seed: _builtins.int
     """Seed used."""
     model: _settings_pb2.ResamplingModel.ValueType

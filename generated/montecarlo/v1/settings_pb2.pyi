@@ -290,7 +290,9 @@ class SimulationSettings(_message.Message):
 
     @_builtins.property
     def as_of(self) -> _timestamp_pb2.Timestamp:
-        """The present, against which trades may not be later and the history may be stale. Unset: neither is looked at."""
+        """The present, against which trades may not be later and the history may be stale. Unset: the time at which the inputs
+        were fetched; of a history given inline, neither is looked at.
+        """
 
     def __init__(
         self,

@@ -28,7 +28,8 @@ if _version_not_supported:
 class SimulationServiceStub:
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     def __init__(self, channel):
@@ -67,7 +68,8 @@ class SimulationServiceStub:
 class SimulationServiceServicer:
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     def TriggerSimulation(self, request, context):
@@ -146,7 +148,8 @@ def add_SimulationServiceServicer_to_server(servicer, server):
 class SimulationService:
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     @staticmethod

@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class SimulationServiceStub:
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     @_typing.overload
@@ -55,7 +56,8 @@ class SimulationServiceStub:
 class SimulationServiceAsyncStub(SimulationServiceStub):
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -77,7 +79,8 @@ class SimulationServiceAsyncStub(SimulationServiceStub):
 class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Simulates what may become of trading accounts.
 
-    Errors carry google.rpc.ErrorInfo with the domain "montecarlo", and BadRequest details for each bad field.
+    Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
+    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
     """
 
     @_abc_1.abstractmethod

@@ -10,7 +10,7 @@ from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.domain.job import JobId
 
 ID_LENGTH = 128
-_DECIMAL = re.compile(r"[+-]?(?:\d{1,15}(?:\.\d{0,9})?|\.\d{1,9})")
+_DECIMAL = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,6 @@ from mcsvc.observability.logs import get_logger
 
 DOMAIN = "montecarlo"
 _RETRY_AFTER = timedelta(seconds=2)
-_SHOWN = 20  # violations: more do not fit the headers of an answer; the message counts all
 _log = get_logger(__name__)
 
 
@@ -50,7 +49,7 @@ def classify(error: Exception) -> Problem:
                 code=code_pb2.INVALID_ARGUMENT,
                 reason="BAD_FIELDS",
                 message=str(error),
-                violations=tuple(error.violations[:_SHOWN]),
+                violations=tuple(error.named),  # more do not fit the headers of an answer
             )
         case TooManyStreams():
             return _retryable(error, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from mcsvc.entrypoints.api.fields import Checker
+from mcsvc.entrypoints.api.known import check_known
 from montecarlo.v1 import settings_pb2
 
 _MAX_PATHS = 10**10
@@ -14,6 +15,12 @@ _MAX_NAME = 64
 _HISTORIES = (20, 2_000)
 _HISTORY_PATHS = (256, 16_384)
 _LIMITS = (0.1, 10.0)
+_NOT_IN_BLOCKS = {
+    settings_pb2.RESAMPLING_MODEL_IID,
+    settings_pb2.RESAMPLING_MODEL_DAY,
+    settings_pb2.RESAMPLING_MODEL_NORMAL,
+    settings_pb2.RESAMPLING_MODEL_STUDENT_T,
+}
 _OUTCOMES = ("passed", "breached_max_drawdown", "breached_daily_loss", "expired")
 
 
@@ -22,12 +29,14 @@ def check_settings(check: Checker, settings: settings_pb2.SimulationSettings) ->
     _check_range(check, "settings.paths", settings.paths, (1, _MAX_PATHS))
     _check_range(check, "settings.horizon_days", settings.horizon_days, (1, _MAX_DAYS))
     _check_range(check, "settings.trades_per_day", settings.trades_per_day, (1, _MAX_DAYS))
-    known = settings.model in settings_pb2.ResamplingModel.values()
-    names = ", ".join(name.removeprefix("RESAMPLING_MODEL_") for name in settings_pb2.ResamplingModel.keys()[1:])
-    check.require("settings.model", f"is not a model of this version: use one of {names}", holds=known)
+    check_known(check, "settings", settings)
     length = settings.block_length
     fits = length == 0 or (math.isfinite(length) and length >= 1)
     check.require("settings.block_length", "give at least 1, or 0 for the automatic length", holds=fits)
+    whole = settings.model != settings_pb2.RESAMPLING_MODEL_CIRCULAR or not fits or length == int(length)
+    check.require("settings.block_length", "give a whole number, as for CIRCULAR", holds=whole)
+    in_blocks = settings.model not in _NOT_IN_BLOCKS
+    check.require("settings.block_length", "has no meaning for this model: leave it out", holds=not length or in_blocks)
     _check_stress(check, "settings.stress", settings.stress)
     _check_precision(check, settings)
     _check_scenarios(check, settings)
@@ -64,8 +73,9 @@ def _check_scenarios(check: Checker, settings: settings_pb2.SimulationSettings) 
     seen: set[str] = set()
     for index, scenario in enumerate(settings.scenarios):
         path = f"settings.scenarios[{index}]"
-        fits = 1 <= len(scenario.name.strip()) <= _MAX_NAME and scenario.name not in seen
-        check.require(f"{path}.name", f"give each a name of its own, 1 to {_MAX_NAME} characters", holds=fits)
+        name = scenario.name
+        fits = 1 <= len(name.strip()) <= _MAX_NAME and name.isprintable() and name not in seen
+        check.require(f"{path}.name", f"give each a name of its own, 1 to {_MAX_NAME} printable characters", holds=fits)
         seen.add(scenario.name)
         low, high = _LIMITS
         factor = scenario.limits_factor
@@ -77,6 +87,8 @@ def _check_scenarios(check: Checker, settings: settings_pb2.SimulationSettings) 
 
 
 def _check_estimation_risk(check: Checker, risk: settings_pb2.EstimationRisk) -> None:
+    given = risk.histories or not risk.paths_per_history
+    check.require("settings.estimation_risk.histories", "is missing: give 20 to 2000", holds=bool(given))
     _check_range(check, "settings.estimation_risk.histories", risk.histories, _HISTORIES)
     _check_range(check, "settings.estimation_risk.paths_per_history", risk.paths_per_history, _HISTORY_PATHS)
 

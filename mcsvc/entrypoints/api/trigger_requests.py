@@ -7,12 +7,16 @@ the engine's to say.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from mcsvc.app.snapshot import build_snapshot, from_settings_message
 from mcsvc.app.trigger_simulation import TriggerRequest
 from mcsvc.domain.job import Trigger
 from mcsvc.domain.subject import Settings, Subject, SubjectKind
 from mcsvc.entrypoints.api.fields import Checker
+from mcsvc.entrypoints.api.known import check_known
 from mcsvc.entrypoints.api.settings_checks import check_settings
 from mcsvc.ports.job_store import Snapshot
 from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
@@ -20,6 +24,8 @@ from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
 MAX_TRADES = 100_000
 _USUAL_CURRENCY = "USD"
 _CURRENCY = re.compile("[A-Z]{3}")
+_FIRST_S, _LAST_S = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
+_NO_TIME = "is no time from the year 2 to 9998, with 0 to 999,999,999 nanoseconds: check the units"
 _ASKED = "give exactly one of assessment_id, funded_account_id and inline"
 
 
@@ -75,6 +81,8 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
     check.require(
         "subject.inline.trades", f"give 1 to {MAX_TRADES} trades, not {count}", holds=1 <= count <= MAX_TRADES
     )
+    check_known(check, "subject.inline.rules", inline.rules)
+    check_known(check, "subject.inline.account", inline.account)
     check.decimal("subject.inline.rules.starting_balance", inline.rules.starting_balance, required=True)
     if inline.HasField("account"):
         check.decimal("subject.inline.account.balance", inline.account.balance, required=True)
@@ -92,8 +100,14 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
 
 
 def _check_trade(check: Checker, path: str, trade: trade_pb2.Trade) -> None:
+    for name in ("closed_at", "opened_at"):
+        check.require(f"{path}.{name}", _NO_TIME, holds=_is_time(getattr(trade, name)))
     check.require(f"{path}.closed_at", "give the time the trade was closed", holds=trade.HasField("closed_at"))
     check.decimal(f"{path}.pnl", trade.pnl, required=True)
     opened, closed = ((each.seconds, each.nanos) for each in (trade.opened_at, trade.closed_at))
     in_order = opened <= closed or not (trade.HasField("opened_at") and trade.HasField("closed_at"))
     check.require(f"{path}.opened_at", "is later than closed_at: check both, and their time zones", holds=in_order)
+
+
+def _is_time(time: Timestamp) -> bool:
+    return _FIRST_S <= time.seconds < _LAST_S and 0 <= time.nanos < 1_000_000_000

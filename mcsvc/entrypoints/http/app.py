@@ -89,7 +89,7 @@ class HttpApi:
         return await run_in_threadpool(call)
 
     async def _list(self, request: Request) -> Response:
-        asked = requests.list_request(request.query_params)
+        asked = requests.list_request(request.query_params.multi_items())
         where, limit = parse_filter(asked.filter), page_size(asked.page_size)
         after = decode_token(asked.page_token, asked.filter)
         page = await run_in_threadpool(self.use.find, where, limit, after)

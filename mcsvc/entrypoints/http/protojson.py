@@ -1,46 +1,164 @@
-"""What protobuf says of JSON that it cannot read, as the field and what to do about it."""
+"""ProtoJSON of a request: what does not fit its message is told by its field, all of it at once.
+
+protobuf's own reader stops at the first misfit, and seldom says where it is.
+"""
 
 from __future__ import annotations
 
-import re
+import json
+import math
+from collections.abc import Callable, Iterator
+from typing import Any, Final, TypeVar, cast
 
 from google.protobuf import json_format
+from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.timestamp_pb2 import Timestamp
 
-_WITHIN = re.compile(r"Failed to parse (\w+) field: ")
-_AT = re.compile(r' at "?[A-Z]\w*(?:\.(?P<path>[\w.\[\]]+))?"?\.*(?=\s|$)')
-_SAID = (
-    (re.compile(r"expected string or bytes-like object.*"), "give a text, in quotes"),
-    (re.compile(r"invalid literal for int\(\) with base 10: (.*)"), r"\1 is not a whole number"),
-    (re.compile(r"int\(\) argument must be .*|Bool value .*"), "give a whole number"),
-    (re.compile(r"Couldn't parse integer: (.*)"), r"\1 is not a whole number"),
-    (re.compile(r"Couldn't parse float: (.*)"), r"\1 is not a number"),
-    (re.compile(r"Value out of range: (.*)"), r"\1 is out of range"),
-    (re.compile(r"Failed to parse timestamp: .*|Timestamp JSON value .*"), "give a time such as 2026-01-31T16:00:00Z"),
-    (re.compile(r"Invalid enum value (.*) for enum type (?:\w+\.)*(\w+)"), r"\1 is no \2 that this version knows"),
-    (re.compile(r"Expected true or false without quotes"), "give true or false, without quotes"),
-    (
-        re.compile(r"Message type .* should not have multiple .*"),
-        "gives more than one of the fields of which one is allowed",
-    ),
-    (re.compile(r"(?s)Message type .* has no field named \"(.*?)\".*"), r"has no field \1"),
-    (re.compile(r"repeated field (\w+) must be .*"), r"\1 must be a list, in []"),
-    (re.compile(r".*object is not iterable"), "give an object, in {}"),
-    (re.compile(r"(?:Failed to load JSON: )+(.*)"), r"is not JSON: \1"),
-)
-BODY = "body"
+from mcsvc.domain.errors import InvalidRequest, Violation
+
+M = TypeVar("M", bound=Message)
+Misfits = Iterator[Violation]
+
+BODY: Final = "body"
+_SHOWN: Final = 40
+"""Characters of a value that an answer repeats."""
+_TIME: Final = "give a time with its offset from UTC, such as 2026-01-31T16:00:00Z"
+_WHOLE: Final = {
+    FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
+    FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
+    FieldDescriptor.CPPTYPE_UINT32: (0, 2**32 - 1),
+    FieldDescriptor.CPPTYPE_UINT64: (0, 2**64 - 1),
+}
 
 
-def explained(error: json_format.ParseError) -> tuple[str, str]:
-    """(the field, "body" for the whole; what is wrong with it)."""
-    text, names = str(error), list[str]()
-    while match := _WITHIN.match(text):
-        names.append(match[1])
-        text = text[match.end() :]
-    at = _AT.search(text)
-    path = at["path"].rstrip(".") if at and at["path"] else ".".join(names)
-    said = _AT.sub("", text, count=1).strip().rstrip(".")
-    for pattern, plain in _SAID:
-        match = pattern.fullmatch(said)
-        if match:
-            return path or BODY, match.expand(plain)
-    return path or BODY, f"cannot be read: {said}"
+def read(body: bytes, message: M) -> M:
+    """The message, filled. Raises InvalidRequest naming each bad field."""
+    try:
+        value = json.loads(body, object_pairs_hook=_without_repeats)
+    except (ValueError, RecursionError) as error:
+        raise _refused([Violation(field=BODY, description=f"is not JSON: {error}")]) from error
+    misfits = list(_of_message(value, cast("Descriptor", message.DESCRIPTOR), ""))
+    if misfits:
+        raise _refused(misfits)
+    try:
+        return json_format.ParseDict(value, message)
+    except json_format.ParseError as error:
+        raise _refused([Violation(field=BODY, description=f"cannot be read: {error}")]) from error
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"an object gives {_cut(twice)} twice")
+    return found
+
+
+def _of_message(value: object, kind: Descriptor, path: str) -> Misfits:
+    if not isinstance(value, dict):
+        yield Violation(field=path or BODY, description="give an object, in {}")
+        return
+    fields = {name: field for field in kind.fields for name in (field.name, field.json_name)}
+    given = {name: each for name, each in value.items() if each is not None}
+    for name in given.keys() - fields.keys():
+        yield Violation(field=path or BODY, description=f"has no field {_cut(name)}")
+    chosen = [fields[name] for name in given if name in fields]
+    for field in {each.name: each for each in chosen if chosen.count(each) > 1}.values():
+        yield Violation(field=_within(path, field), description="is given twice: give one spelling of its name")
+    for one_of in kind.oneofs:
+        names = [field.name for field in one_of.fields if field in chosen]
+        if len(names) > 1:
+            yield Violation(field=path or BODY, description=f"gives {' and '.join(names)}: give one of them")
+    for name, each in given.items():
+        if name in fields:
+            yield from _of_field(each, fields[name], _within(path, fields[name]))
+
+
+def _of_field(value: object, field: FieldDescriptor, path: str) -> Misfits:
+    if not field.is_repeated:
+        yield from _of_one(value, field, path)
+    elif not isinstance(value, list):
+        yield Violation(field=path, description="give a list, in []")
+    else:
+        for index, each in enumerate(value):
+            yield from _of_one(each, field, f"{path}[{index}]")
+
+
+def _of_one(value: object, field: FieldDescriptor, path: str) -> Misfits:
+    kind = field.message_type
+    if kind is not None and kind.full_name != Timestamp.DESCRIPTOR.full_name:
+        yield from _of_message(value, kind, path)
+        return
+    misfit = _time(value) if kind is not None else _SCALARS[field.cpp_type](value, field)
+    if misfit:
+        yield Violation(field=path, description=misfit)
+
+
+def _time(value: object) -> str:
+    try:
+        Timestamp().FromJsonString(value)  # type: ignore[arg-type]  # whatever it is: what is no text is refused
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return _TIME
+    return ""
+
+
+def _text(value: object, _field: FieldDescriptor) -> str:
+    return "" if isinstance(value, str) else "give a text, in quotes"
+
+
+def _truth(value: object, _field: FieldDescriptor) -> str:
+    return "" if isinstance(value, bool) else "give true or false, without quotes"
+
+
+def _choice(value: object, field: FieldDescriptor) -> str:
+    kind = cast("EnumDescriptor", field.enum_type)
+    number = isinstance(value, int) and not isinstance(value, bool)
+    if number or (isinstance(value, str) and value in kind.values_by_name):
+        return ""
+    return f"{_cut(value)} is not one of {', '.join(each.name for each in kind.values if each.number)}"
+
+
+def _whole(value: object, field: FieldDescriptor) -> str:
+    try:
+        number = math.nan if isinstance(value, bool) else int(value) if isinstance(value, str) else value
+        whole = isinstance(number, int | float) and number == int(number)
+    except (ValueError, OverflowError):
+        whole = False
+    low, high = _WHOLE[field.cpp_type]
+    if not whole:
+        return f"{_cut(value)} is not a whole number"
+    return "" if low <= number <= high else f"{_cut(value)} is out of range"  # type: ignore[operator]  # a number
+
+
+def _number(value: object, _field: FieldDescriptor) -> str:
+    try:
+        finite = not isinstance(value, bool) and (isinstance(value, str) or math.isfinite(value))  # type: ignore[arg-type]
+        float(value)  # type: ignore[arg-type]  # whatever it is: what is no number is refused
+    except (ValueError, TypeError, OverflowError):
+        finite = False
+    return "" if finite else f"{_cut(value)} is not a number"
+
+
+_SCALARS: Final[dict[int, Callable[[object, FieldDescriptor], str]]] = {
+    FieldDescriptor.CPPTYPE_STRING: _text,
+    FieldDescriptor.CPPTYPE_BOOL: _truth,
+    FieldDescriptor.CPPTYPE_ENUM: _choice,
+    FieldDescriptor.CPPTYPE_DOUBLE: _number,
+    FieldDescriptor.CPPTYPE_FLOAT: _number,
+    **dict.fromkeys(_WHOLE, _whole),
+}
+
+
+def _within(path: str, field: FieldDescriptor) -> str:
+    return f"{path}.{field.name}" if path else field.name
+
+
+def _cut(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+def _refused(violations: list[Violation]) -> InvalidRequest:
+    return InvalidRequest(violations)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
-from google.protobuf import json_format
 from starlette.requests import Request
 
 from mcsvc.domain.errors import InvalidRequest, Violation
-from mcsvc.entrypoints.http.protojson import BODY, explained
+from mcsvc.entrypoints.http import protojson
 from montecarlo.v1 import simulation_service_pb2 as pb
 
 MAX_BODY_BYTES = 32 * 1024 * 1024
+_MOST, _DIGITS = 2**31 - 1, 10  # of what a page size can say; more than a page holds is cut there
 _SHORTHANDS = ("state", "trigger", "assessment_id", "funded_account_id")
 _KNOWN = {"page_size", "page_token", "filter", *_SHORTHANDS}
 
@@ -28,19 +28,19 @@ async def read_body(request: Request) -> bytes:
 
 def trigger_request(body: bytes) -> pb.TriggerSimulationRequest:
     """A TriggerSimulationRequest from its ProtoJSON. Raises InvalidRequest."""
-    try:
-        return json_format.Parse(body, pb.TriggerSimulationRequest())
-    except json_format.ParseError as error:
-        raise _bad(*explained(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise _bad(BODY, f"give a TriggerSimulationRequest in ProtoJSON: {error}") from error
+    return protojson.read(body, pb.TriggerSimulationRequest())
 
 
-def list_request(query: Mapping[str, str]) -> pb.ListSimulationsRequest:
+def list_request(parameters: Sequence[tuple[str, str]]) -> pb.ListSimulationsRequest:
     """A ListSimulationsRequest from a query; `state=`, `trigger=` and the ids are added to the filter."""
+    query = dict(parameters)
     unknown = sorted(set(query) - _KNOWN)
     if unknown:
         raise _bad(unknown[0], f"is not a parameter: use {', '.join(sorted(_KNOWN))}")
+    names = [name for name, _ in parameters]
+    twice = [name for name in query if names.count(name) > 1]
+    if twice:
+        raise _bad(twice[0], "is given more than once: give one, and ask again for another")
     comparisons = [query["filter"]] if query.get("filter", "").strip() else []
     comparisons += [f'{name} = "{_escaped(query[name])}"' for name in _SHORTHANDS if name in query]
     return pb.ListSimulationsRequest(
@@ -51,9 +51,9 @@ def list_request(query: Mapping[str, str]) -> pb.ListSimulationsRequest:
 
 
 def _page_size(raw: str) -> int:
-    if not (raw.isascii() and raw.isdigit() and len(raw) <= 9):
-        raise _bad("page_size", "give a whole number")
-    return int(raw)
+    if not (raw.isascii() and raw.isdigit()):
+        raise _bad("page_size", "give a whole number, 0 or more")
+    return min(int(raw[:_DIGITS]), _MOST) if len(raw) <= _DIGITS else _MOST
 
 
 def _escaped(value: str) -> str:

@@ -190,6 +190,62 @@ def test_every_bad_field_is_named_at_once() -> None:
     ]
 
 
+def test_what_only_a_later_version_knows_is_refused_and_not_left_out() -> None:
+    request = inline()
+    later = b"\xfa\x01\x03abc"  # field 31
+    request.subject.inline.rules.MergeFromString(later)
+    request.subject.inline.rules.max_drawdown.kind = 99  # type: ignore[assignment]
+    request.subject.inline.rules.max_drawdown.MergeFromString(later)
+    request.settings.scenarios.add(name="a", limits_factor=0.5).MergeFromString(later)
+    assert violations(request) == [
+        "subject.inline.rules",
+        "subject.inline.rules.max_drawdown",
+        "subject.inline.rules.max_drawdown.kind",
+        "settings.scenarios[0]",
+    ]
+
+
+MODELS = settings_pb2.ResamplingModel
+
+
+@pytest.mark.parametrize(
+    ("settings", "field"),
+    [
+        (settings_pb2.SimulationSettings(rare_events=99), "rare_events"),  # type: ignore[arg-type]
+        (settings_pb2.SimulationSettings(block_length=3, model=MODELS.RESAMPLING_MODEL_IID), "block_length"),
+        (settings_pb2.SimulationSettings(block_length=2.5, model=MODELS.RESAMPLING_MODEL_CIRCULAR), "block_length"),
+        (settings_pb2.SimulationSettings(scenarios=[{"name": "a\nb", "limits_factor": 0.5}]), "scenarios[0].name"),
+        (
+            settings_pb2.SimulationSettings(estimation_risk={"paths_per_history": 512}),
+            "estimation_risk.histories",
+        ),
+    ],
+)
+def test_settings_that_the_engine_would_refuse_are_refused_before_a_job_is_made(
+    settings: settings_pb2.SimulationSettings, field: str
+) -> None:
+    request = inline()
+    request.settings.CopyFrom(settings)
+    assert violations(request) == [f"settings.{field}"]
+
+
+@pytest.mark.parametrize("amount", ["1.", ".5", "١٢", "1e3", " 1"])
+def test_amounts_are_plain_decimals(amount: str) -> None:
+    request = inline()
+    request.subject.inline.trades[1].pnl = amount
+    assert violations(request) == ["subject.inline.trades[1].pnl"]
+
+
+@pytest.mark.parametrize("field", ["closed_at", "opened_at"])
+@pytest.mark.parametrize(("seconds", "nanos"), [(1, -1), (1, 2_000_000_000), (2**62, 0), (-(2**62), 0)])
+def test_times_of_trades_are_times(field: str, seconds: int, nanos: int) -> None:
+    request = inline()
+    trade = request.subject.inline.trades[1]
+    getattr(trade, field).FromNanoseconds(0)
+    getattr(trade, field).seconds, getattr(trade, field).nanos = seconds, nanos
+    assert f"subject.inline.trades[1].{field}" in violations(request)
+
+
 def test_bad_trades_of_which_the_same_is_said_are_told_together() -> None:
     request = inline(30)
     for trade in request.subject.inline.trades:
@@ -199,6 +255,17 @@ def test_bad_trades_of_which_the_same_is_said_are_told_together() -> None:
     at = "subject.inline.trades"
     said = "give the time the trade was closed"
     assert str(caught.value) == f"{at}[0].closed_at, {at}[1].closed_at, {at}[2].closed_at and 27 more: {said}"
+
+
+def test_many_bad_trades_leave_room_for_other_bad_fields() -> None:
+    request = inline(200)
+    for trade in request.subject.inline.trades:
+        trade.pnl = "much"
+    request.settings.paths = -1
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    named = [each.field for each in classify(caught.value).violations]
+    assert named == [*(f"subject.inline.trades[{each}].pnl" for each in range(3)), "settings.paths"]
 
 
 def test_of_many_bad_fields_the_first_are_told_and_the_others_counted() -> None:

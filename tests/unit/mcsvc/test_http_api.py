@@ -17,7 +17,7 @@ from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
 from mcsvc.entrypoints.http.app import HttpApi
 from mcsvc.entrypoints.http.server import HttpServer
 from mcsvc.entrypoints.monitor import Dependency, Health, Monitor
-from montecarlo.v1 import simulation_pb2
+from montecarlo.v1 import settings_pb2, simulation_pb2
 from tests.mcsvc_harness import WAIT_S, Recorder, System
 
 
@@ -104,19 +104,36 @@ def test_a_bad_body_is_a_problem_that_names_it(served: Served, body: str, field:
     assert answer.json()["violations"][0]["field"] == field
 
 
+MODELS = ", ".join(settings_pb2.ResamplingModel.keys()[1:])
+TIME = "give a time with its offset from UTC, such as 2026-01-31T16:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("body", "field", "description"),
     [
         ('{"subject": {"assessment_id": 5}}', "subject.assessment_id", "give a text, in quotes"),
-        ('{"settings": {"paths": "x"}}', "settings.paths", "'x' is not a whole number"),
+        ('{"settings": {"paths": "x"}}', "settings.paths", "x is not a whole number"),
+        ('{"settings": {"paths": true}}', "settings.paths", "true is not a whole number"),
+        ('{"settings": {"paths": 1e999}}', "settings.paths", "Infinity is not a whole number"),
         ('{"settings": {"paths": 1.5}}', "settings.paths", "1.5 is not a whole number"),
         ('{"settings": {"seed": -1}}', "settings.seed", "-1 is out of range"),
         ('{"settings": {"block_length": "y"}}', "settings.block_length", "y is not a number"),
-        ('{"settings": {"model": "X"}}', "settings.model", "X is no ResamplingModel that this version knows"),
+        ('{"settings": {"model": "X"}}', "settings.model", f"X is not one of {MODELS}"),
+        ('{"settings": {"block_length": NaN}}', "settings.block_length", "NaN is not a number"),
+        ('{"settings": []}', "settings", "give an object, in {}"),
+        ('{"settings": {"scenarios": {}}}', "settings.scenarios", "give a list, in []"),
+        ('{"settings": {"scenarios": [{"stress": {}}, {"stress": {"cost_per_trade": 4.2}}]}}',
+         "settings.scenarios[1].stress.cost_per_trade", "give a text, in quotes"),
+        ('{"subject": {"inline": {"rules": {"startingBalance": 50000}}}}',
+         "subject.inline.rules.starting_balance", "give a text, in quotes"),
+        ('{"request_id": "a", "requestId": "b"}', "request_id", "is given twice: give one spelling of its name"),
         ('{"settings": {"stress": {"worst_day": 1}}}', "settings.stress.worst_day",
          "give true or false, without quotes"),
         ('{"subject": {"inline": {"trades": [{"pnl": "5"}, {"closed_at": "today"}]}}}',
-         "subject.inline.trades[1].closed_at", "give a time such as 2026-01-31T16:00:00Z"),
+         "subject.inline.trades[1].closed_at", TIME),
+        ('{"subject": {"inline": {"trades": [{"closed_at": "2026-01-01T00:00:00"}]}}}',
+         "subject.inline.trades[0].closed_at", TIME),
+        ('{"subject": {"inline": {"trades": [{"closed_at": 5}]}}}', "subject.inline.trades[0].closed_at", TIME),
     ],
 )  # fmt: skip
 def test_json_that_does_not_fit_is_told_by_its_field_in_plain_words(
@@ -124,6 +141,23 @@ def test_json_that_does_not_fit_is_told_by_its_field_in_plain_words(
 ) -> None:
     answer = served.client.post("/simulations", content=body).json()
     assert answer["violations"] == [{"field": field, "description": description}]
+
+
+def test_all_that_does_not_fit_is_told_at_once(served: Served) -> None:
+    trades = [{"pnl": "1"}, {"pnl": 2}, {"pnl": 3}]
+    body = {"subject": {"inline": {"trades": trades}}, "settings": {"paths": "many", "model": None}}
+    answer = served.client.post("/simulations", json=body).json()
+    assert [each["field"] for each in answer["violations"]] == [
+        "subject.inline.trades[1].pnl", "subject.inline.trades[2].pnl", "settings.paths"
+    ]  # fmt: skip
+
+
+def test_what_protobuf_takes_for_a_number_or_an_enum_is_taken(served: Served) -> None:
+    settings = {"paths": "1000", "horizonDays": 20.0, "seed": "18446744073709551615", "blockLength": "2", "model": 4}
+    made = served.client.post("/simulations", json={"subject": {"assessment_id": "a"}, "settings": settings})
+    assert made.status_code == 201
+    assert made.json()["settings"]["horizon_days"] == 20
+    assert made.json()["settings"]["seed"] == settings["seed"]
 
 
 @pytest.mark.parametrize(("method", "path", "status"), [("GET", "/simulation", 404), ("DELETE", "/simulations", 405)])
@@ -141,6 +175,8 @@ def test_what_is_not_there_is_a_problem_too(served: Served, method: str, path: s
         ("page_size=many", "page_size"),
         ("filter=owner", "filter"),
         ("page_token=x", "page_token"),
+        ("page_size=-1", "page_size"),
+        ("state=FAILED&state=SUCCEEDED", "state"),
     ],
 )
 def test_a_bad_query_is_a_problem_that_names_it(served: Served, query: str, field: str) -> None:
