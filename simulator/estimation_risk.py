@@ -9,10 +9,11 @@ Casella & McCulloch 1992, ch. 3; for nested simulation Sun, Apley & Staum 2011):
     S² = Σ(p̂_r − p̄)²/(R − 1),   N² = Σ p̂_r(1 − p̂_r) / (R (M − 1)),   σ² = max(S² − N², 0).
 
 The interval is that of the percentiles (Efron 1979; Davison & Hinkley 1997, ch. 5) of estimates drawn together about
-their mean, p̃_r = p̄ + (p̂_r − p̄) σ/S, so that they spread as the histories do (Louis 1984). It is not a sampling error:
-more paths do not narrow it, more trades do. Its ends have an error of their own, for there are R histories and not
-more: that is how they vary over 200 samples of R of the p̂_r, drawn with replacement (Efron 1979). What no path on any
-history did may still be: the interval then is what the paths of one history leave open (Wilson's for 0 of M).
+their mean, p̃_r = p̄ + (p̂_r − p̄) σ/S, so that they spread as the histories do (Louis 1984); an end is 0 where that of
+the p̂_r is 0, and 1 where it is 1. It is not a sampling error: more paths do not narrow it, more trades do. Its ends
+have an error of their own, for there are R histories and not more: that is how they vary over 200 samples of R of the
+p̂_r, drawn with replacement (Efron 1979). Where noise makes up half of the variance or more, as where events are few, σ
+is too little known for that, and the interval is that of `simulator.few_events`.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from simulator import rng
-from simulator.estimate import LEVEL, probability
+from simulator import few_events, rng
+from simulator.estimate import LEVEL
 from simulator.tally import Finished, Outcome
 
 _ENTRY: Final = struct.Struct("<I4I")
@@ -118,9 +119,11 @@ def interval(found: Histories, outcome: Outcome) -> Interval:
     shares = counts[:, outcome] / paths
     seen = _Spread.of(shares[np.newaxis], paths)
     mean, std_dev = float(seen.mean[0]), float(seen.std_dev[0])
-    if mean in {0.0, 1.0}:
-        unseen = probability(round(mean * paths), int(paths))
-        return Interval(mean=mean, std_dev=std_dev, low=unseen.ci_low, high=unseen.ci_high)
+    if not seen.is_known[0]:
+        low, high = few_events.interval(counts[:, outcome], paths)
+        low = 0.0 if seen.low[0] == 0 else low
+        high = 1.0 if seen.high[0] == 1 else high
+        return Interval(mean=mean, std_dev=std_dev, low=low, high=high)
     errors = (math.inf, math.inf) if len(shares) < LEAST_FOR_ERRORS else _errors_of_ends(shares, paths)
     return Interval(
         mean=mean,
@@ -133,12 +136,15 @@ def interval(found: Histories, outcome: Outcome) -> Interval:
 
 
 class _Spread(NamedTuple):
-    """Of each row of shares: float64[rows]."""
+    """Of each row of shares: float64[rows]. is_known: bool[rows], whether the histories make up more of the variance
+    than the noise does.
+    """
 
     mean: Float64s
     std_dev: Float64s
     low: Float64s
     high: Float64s
+    is_known: npt.NDArray[np.bool_]
 
     @staticmethod
     def of(shares: Float64s, paths: float) -> _Spread:
@@ -146,9 +152,15 @@ class _Spread(NamedTuple):
         noise = (shares * (1 - shares)).mean(axis=1) / (paths - 1)
         between = np.maximum(total - noise, 0.0)
         shrink = np.sqrt(np.divide(between, total, out=np.zeros_like(total), where=total > 0))
-        drawn_in = np.sort(mean[:, np.newaxis] + (shares - mean[:, np.newaxis]) * shrink[:, np.newaxis], axis=1)
-        low, high = (_percentile(drawn_in, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
-        return _Spread(mean=mean, std_dev=np.sqrt(between), low=low, high=high)
+        ascending = np.sort(shares, axis=1)
+        low, high = (_percentile(ascending, level) for level in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        return _Spread(
+            mean=mean,
+            std_dev=np.sqrt(between),
+            low=np.where(low == 0, 0.0, mean + (low - mean) * shrink),
+            high=np.where(high == 1, 1.0, mean + (high - mean) * shrink),
+            is_known=between > total / 2,
+        )
 
 
 def _percentile(ascending: Float64s, level: float) -> Float64s:

@@ -38,7 +38,7 @@ def stopping(figures: Figures) -> Iterator[str]:
 def rare_events(figures: Figures) -> Iterator[str]:
     """Importance sampling of a drawdown and of a daily loss."""
     for seed, row in enumerate(figures["rare_daily"]["rows"], start=1):
-        yield f"| {seed} | {row['weighted'][0]:.2g} | {span(row['weighted'][1:], '.2g')} | {row['error']:.2f} |"
+        yield f"| {seed} | {row['weighted'][0]:.3g} | {span(row['weighted'][1:], '.3g')} | {row['error']:.3f} |"
     value, *ends = figures["rare_daily"]["plain"]
     yield f"{value:.3g} ({span(ends, '.2g')})"
     farthest, scatter = figures["rare_events"][-1], figures["rare_scatter"]

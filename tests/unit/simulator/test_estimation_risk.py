@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -44,6 +46,7 @@ def test_histories_that_differ_by_noise_alone_have_hardly_any_spread() -> None:
     rng = np.random.default_rng(4)
     found = interval(histories(np.full(2_000, 0.3), 256, rng), Outcome.PASSED)
     assert found.std_dev < 0.35 * np.sqrt(0.3 * 0.7 / 256)
+    assert found.low < 0.3 < found.high < found.low + 4 * 0.35 * np.sqrt(0.3 * 0.7 / 256)
 
 
 def test_with_many_paths_the_interval_is_that_of_the_percentiles() -> None:
@@ -55,10 +58,10 @@ def test_with_many_paths_the_interval_is_that_of_the_percentiles() -> None:
 
 
 @pytest.mark.parametrize("count", [100, 200, 500])
-@pytest.mark.parametrize(("a", "b", "paths"), [(2, 8, 2_048), (8, 2, 256), (150, 350, 256), (0.3, 30, 2_048)])
+@pytest.mark.parametrize(("a", "b", "paths"), [(2, 8, 2_048), (8, 2, 256), (60, 140, 1_024), (0.3, 30, 2_048)])
 def test_the_errors_of_the_ends_are_what_the_ends_vary_by(count: int, a: float, b: float, paths: int) -> None:
     """400 times so many histories, of which the probabilities are Beta(a, b). The standard deviation of 400 ends is
-    known to about 5%. Over these cases, and with 1,000 histories, the ratio was 0.96 to 1.18: with few histories beyond
+    known to about 5%. Over these cases, and with 1,000 histories, the ratio was 0.98 to 1.18: with few histories beyond
     an end such errors are a little too large. Outside of 0.8 to 1.35, 3 standard errors from there, is an alarm.
     """
     rng = np.random.default_rng(count)
@@ -66,7 +69,7 @@ def test_the_errors_of_the_ends_are_what_the_ends_vary_by(count: int, a: float, 
     for end, error in (("low", "low_std_error"), ("high", "high_std_error")):
         truth = np.std([getattr(each, end) for each in found], ddof=1)
         stated = np.sqrt(np.mean([getattr(each, error) ** 2 for each in found]))
-        assert 0.8 < stated / truth < 1.35, (end, stated / truth)
+        assert stated == truth == 0 or 0.8 < stated / truth < 1.35, (end, stated, truth)
 
 
 def test_errors_of_the_ends_are_not_known_of_few_histories_or_where_all_ended_alike() -> None:
@@ -80,10 +83,52 @@ def test_errors_of_the_ends_are_not_known_of_few_histories_or_where_all_ended_al
 def test_what_no_path_did_is_not_called_impossible() -> None:
     found = interval(Histories(ends=dict.fromkeys(range(50), (0, 0, 0, 1000))), Outcome.BREACHED_DAILY_LOSS)
     assert (found.mean, found.std_dev, found.low) == (0, 0, 0)
-    assert found.high == pytest.approx(3.84 / 1_003.84, rel=1e-3)
+    assert 1 / 50_000 < found.high < 10 / 50_000
     certain = interval(Histories(ends=dict.fromkeys(range(50), (0, 0, 0, 1000))), Outcome.EXPIRED)
-    assert certain.high == 1
-    assert certain.low < 1
+    assert (certain.low, certain.high) == pytest.approx((1 - found.high, 1))
+
+
+KINDS: dict[str, Callable[[np.random.Generator, float, int], np.ndarray]] = {
+    "alike": lambda _, mean, count: np.full(count, mean),
+    "log-normal, cv 1": lambda rng, mean, count: mean * np.exp(rng.normal(-np.log(2) / 2, np.log(2) ** 0.5, count)),
+    "log-normal, cv 2": lambda rng, mean, count: mean * np.exp(rng.normal(-np.log(5) / 2, np.log(5) ** 0.5, count)),
+    "gamma, cv 2": lambda rng, mean, count: rng.gamma(0.25, 4 * mean, count),
+    "copies of a day": lambda rng, mean, count: mean * rng.poisson(1, count),
+}
+
+
+@pytest.mark.parametrize("mean", [3e-6, 1.6e-5, 1e-4, 3e-4, 1e-3, 1e-2, 0.1])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_interval_holds_the_probability_of_another_history_however_few_events_there_are(
+    kind: str, mean: float
+) -> None:
+    """100 times 200 histories of 2,048 paths, against 100 more histories each. The least share was 95.1%, the standard
+    errors at most 0.8 points: below 91% is an alarm.
+    """
+    rng, held = np.random.default_rng(11), []
+    for _ in range(100):
+        found = interval(histories(np.minimum(KINDS[kind](rng, mean, 200), 1), 2_048, rng), Outcome.PASSED)
+        assert found.low < found.high
+        others = np.minimum(KINDS[kind](rng, mean, 100), 1)
+        held.append(np.mean((found.low <= others) & (others <= found.high)))
+    assert np.mean(held) > 0.91
+
+
+@pytest.mark.parametrize("mean", [1e-4, 0.3])
+def test_an_outcome_and_its_contrary_have_mirrored_intervals(mean: float) -> None:
+    rng = np.random.default_rng(12)
+    ends = {number: (k, 0, 0, 2_048 - k) for number, k in enumerate(rng.binomial(2_048, np.full(200, mean)).tolist())}
+    one, other = (interval(Histories(ends=ends), outcome) for outcome in (Outcome.PASSED, Outcome.EXPIRED))
+    assert (one.low, one.high) == pytest.approx((1 - other.high, 1 - other.low))
+
+
+def test_events_that_crowd_on_some_histories_spread_the_interval() -> None:
+    spread, crowded = (
+        interval(Histories(ends={n: (k, 0, 0, 2_048 - k) for n, k in enumerate(counts)}), Outcome.PASSED)
+        for counts in ([1] * 6 + [0] * 194, [2] * 3 + [0] * 197)
+    )
+    assert spread.low == crowded.low == 0
+    assert crowded.high > 1.2 * spread.high
 
 
 def test_one_history_is_not_enough() -> None:
