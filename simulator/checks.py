@@ -20,16 +20,19 @@ class Checks:
     def __init__(self) -> None:
         """Nothing is wrong yet."""
         self._violations: list[FieldViolation] = []
+        self._more = 0
 
     def bad(self, field: str, description: str) -> None:
         """Notes a violation."""
         if len(self._violations) < MOST_VIOLATIONS:
             self._violations.append(FieldViolation(field=field, description=description))
+        else:
+            self._more += 1
 
     def raise_if_any(self) -> None:
         """Raises: InvalidInput with all that was noted."""
         if self._violations:
-            raise InvalidInput(self._violations)
+            raise InvalidInput(self._violations, more=self._more)
 
     def money(self, field: str, text: str, digits: int) -> int | None:
         """An amount in minor units; None if it is bad."""

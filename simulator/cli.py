@@ -22,7 +22,6 @@ from riskio import options as asked
 from riskio.commands import framed
 from riskio.files import InvalidFile
 from simulator import codec, compile_cache, crew, engine, result
-from simulator.checks import MOST_VIOLATIONS
 from simulator.errors import InvalidInput
 
 BAD_INPUT: Final = 2
@@ -67,8 +66,8 @@ def tell(invalid: InvalidInput, trades: Path) -> None:
     """Prints what is wrong, on a line each, those of trades with their line in the file."""
     for line in refusals.told([(each.field, each.description) for each in invalid.violations], trades):
         print(f"mcsim: {line}", file=sys.stderr)
-    if len(invalid.violations) >= MOST_VIOLATIONS:
-        print(f"mcsim: only the first {MOST_VIOLATIONS} bad fields are told", file=sys.stderr)
+    if invalid.more:
+        print(f"mcsim: {invalid.more:,} more fields are bad", file=sys.stderr)
 
 
 def simulate(options: argparse.Namespace) -> None:

@@ -15,11 +15,12 @@ class FieldViolation:
 
 
 class InvalidInput(ValueError):
-    """The input cannot be simulated; `violations` lists every bad field."""
+    """The input cannot be simulated; `violations` lists the bad fields, but for so many `more`."""
 
-    def __init__(self, violations: Sequence[FieldViolation]) -> None:
+    def __init__(self, violations: Sequence[FieldViolation], *, more: int = 0) -> None:
         """At least one violation."""
         self.violations = tuple(violations)
+        self.more = more
         super().__init__("; ".join(f"{each.field}: {each.description}" for each in self.violations))
 
 

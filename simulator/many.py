@@ -103,13 +103,15 @@ def plan(message: engine_pb2.SimulateInput, *, with_fan: bool = False) -> Plan:
     return planned if with_fan else replace(planned, fan_paths=0)
 
 
-def violations(error: engine_pb2.AccountError) -> list[FieldViolation]:
+def invalid(error: engine_pb2.AccountError) -> InvalidInput:
     """What `error` was made of."""
-    return [FieldViolation(field=each.field, description=each.description) for each in error.fields]
+    violations = [FieldViolation(field=each.field, description=each.description) for each in error.fields]
+    return InvalidInput(violations, more=error.more_fields)
 
 
 def error(invalid: InvalidInput) -> engine_pb2.AccountError:
     """Why an account could not be simulated."""
     return engine_pb2.AccountError(
-        fields=[engine_pb2.FieldError(field=each.field, description=each.description) for each in invalid.violations]
+        fields=[engine_pb2.FieldError(field=each.field, description=each.description) for each in invalid.violations],
+        more_fields=invalid.more,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Any
 
 import grpc
-from google.protobuf import any_pb2, duration_pb2
+from google.protobuf import duration_pb2
 from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from mcsvc.adapters.memory.simulator import Checkpoint, Do, Hang, Step, scripted_result
-from mcsvc.domain.errors import EngineRejected, EngineUnavailable, Violation
+from mcsvc.domain.errors import EngineRejected, EngineUnavailable
 from mcsvc.ports.job_store import Snapshot
 from montecarlo.engine.v1 import engine_pb2 as pb
 from montecarlo.engine.v1 import engine_pb2_grpc as pb_grpc
@@ -69,15 +69,22 @@ class ScriptedEngine(pb_grpc.EngineServiceServicer):
                 try:
                     step.action()
                 except EngineRejected as error:
-                    context.abort_with_status(rejection(error.violations))
+                    context.abort_with_status(rejection(error))
                 except EngineUnavailable as error:
                     context.abort_with_status(busy(error.retry_after))
 
 
-def rejection(violations: Sequence[Violation]) -> Any:
-    """INVALID_ARGUMENT with BadRequest details."""
-    fields = [error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description) for v in violations]
-    return _status(code_pb2.INVALID_ARGUMENT, "bad input", error_details_pb2.BadRequest(field_violations=fields))
+def rejection(error: EngineRejected) -> Any:
+    """INVALID_ARGUMENT with BadRequest details, and how many fields these leave out."""
+    fields = [
+        error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description) for v in error.violations
+    ]
+    return _status(
+        code_pb2.INVALID_ARGUMENT,
+        "bad input",
+        error_details_pb2.ErrorInfo(metadata={"not_shown": str(error.more)} if error.more else {}),
+        error_details_pb2.BadRequest(field_violations=fields),
+    )
 
 
 def busy(retry_after: timedelta | None) -> Any:
@@ -87,10 +94,11 @@ def busy(retry_after: timedelta | None) -> Any:
     return _status(code_pb2.RESOURCE_EXHAUSTED, "busy", error_details_pb2.RetryInfo(retry_delay=delay))
 
 
-def _status(code: int, message: str, detail: Any) -> Any:
-    packed = any_pb2.Any()
-    packed.Pack(detail)
-    return rpc_status.to_status(status_pb2.Status(code=code, message=message, details=[packed]))
+def _status(code: int, message: str, *details: Any) -> Any:
+    status = status_pb2.Status(code=code, message=message)
+    for detail in details:
+        status.details.add().Pack(detail)
+    return rpc_status.to_status(status)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def run_error(error: grpc.RpcError) -> EngineRejected | EngineUnavailable:
     """The service's own error for a run that failed."""
     status = _status(error)
     if error.code() in _BAD_INPUT:
-        return EngineRejected(_violations(status, error.details() or ""))
+        return EngineRejected(_violations(status, error.details() or ""), more=_not_shown(status))
     shed = error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED and _retry_after(status) is not None
     return _unavailable(error, away=shed or error.code() is grpc.StatusCode.NOT_FOUND)
 
@@ -55,6 +55,16 @@ def _violations(status: status_pb2.Status, details: str) -> list[Violation]:
         if detail.Unpack(bad):
             return [Violation(field=each.field, description=each.description) for each in bad.field_violations]
     return [Violation(field="input", description=details)]
+
+
+def _not_shown(status: status_pb2.Status) -> int:
+    """How many bad fields the engine counted and did not name."""
+    info = error_details_pb2.ErrorInfo()
+    for detail in status.details:
+        if detail.Unpack(info):
+            count: str = info.metadata.get("not_shown", "")
+            return int(count) if count.isdecimal() else 0
+    return 0
 
 
 def _retry_after(status: status_pb2.Status) -> timedelta | None:

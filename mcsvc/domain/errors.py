@@ -42,9 +42,11 @@ class Violation:
 class BadFields(McsvcError):
     """Some fields are bad. The text tells it field by field, like elements of one list together."""
 
-    def __init__(self, violations: list[Violation]) -> None:
-        super().__init__(_in_words(violations))
+    def __init__(self, violations: list[Violation], *, more: int = 0) -> None:
+        """`more`: fields that are bad, too, and are not known by name."""
+        super().__init__(_in_words(violations, more))
         self.violations = violations
+        self.more = more
 
     @property
     def named(self) -> list[Violation]:
@@ -101,10 +103,10 @@ class StoreUnavailable(Retryable):
     """The database could not be reached."""
 
 
-def _in_words(violations: list[Violation]) -> str:
+def _in_words(violations: list[Violation], more: int) -> str:
     groups = _groups(violations)
     said = [f"{_some(group)}: {group[0].description}" for group in groups[:_SAID]]
-    unsaid = sum(map(len, groups[_SAID:]))
+    unsaid = sum(map(len, groups[_SAID:])) + more
     return "; ".join([*said, *([f"others: {unsaid} more fields are bad"] if unsaid else [])])
 
 

@@ -146,7 +146,7 @@ class Ingress:
                 [response] = done.responses
                 [answer] = engine_pb2.SimulateManyResponse.FromString(response).answers
                 if answer.HasField("error"):
-                    raise InvalidInput(many.violations(answer.error))
+                    raise many.invalid(answer.error)
                 found = answer.result
                 span.set_attributes({"paths": found.paths, "input_digest": found.input_digest})
                 yield engine_pb2.SimulateResponse(result=found)

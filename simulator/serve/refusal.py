@@ -22,6 +22,9 @@ from simulator.errors import InvalidInput
 
 DOMAIN: Final = "engine.montecarlo"
 
+NOT_SHOWN: Final = "not_shown"
+"""In the metadata of ErrorInfo: how many bad fields BadRequest leaves out."""
+
 MOST_VIOLATIONS: Final = 16
 MOST_CHARACTERS: Final = 512
 """Of a text: status and details travel as headers, which clients limit to 8 KiB in all."""
@@ -45,7 +48,7 @@ class Call(Protocol):
 
 def invalid_input(call: Call, invalid: InvalidInput) -> None:
     """INVALID_ARGUMENT, naming each bad field, or the first 16 and how many more."""
-    shown, rest = invalid.violations[:MOST_VIOLATIONS], len(invalid.violations[MOST_VIOLATIONS:])
+    shown, rest = invalid.violations[:MOST_VIOLATIONS], len(invalid.violations[MOST_VIOLATIONS:]) + invalid.more
     bad_request = error_details_pb2.BadRequest(
         field_violations=[
             error_details_pb2.BadRequest.FieldViolation(field=_cut(each.field), description=_cut(each.description, 200))
@@ -53,7 +56,7 @@ def invalid_input(call: Call, invalid: InvalidInput) -> None:
         ]
     )
     message = _cut(str(invalid)) + (f" ({rest} more bad fields are not shown)" if rest else "")
-    _refuse(call, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT", message, bad_request)
+    _refuse(call, grpc.StatusCode.INVALID_ARGUMENT, "INVALID_INPUT", message, bad_request, not_shown=rest)
 
 
 def too_busy(call: Call, *, running: int, retry_delay_s: float) -> None:
@@ -76,9 +79,12 @@ def internal(call: Call, simulation: str) -> None:
     _refuse(call, grpc.StatusCode.INTERNAL, "INTERNAL", f"The engine failed; its log says why, under {simulation}.")
 
 
-def _refuse(call: Call, code: grpc.StatusCode, reason: str, message: str, *details: Message) -> None:
+def _refuse(
+    call: Call, code: grpc.StatusCode, reason: str, message: str, *details: Message, not_shown: int = 0
+) -> None:
     status = status_pb2.Status(code=code_pb2.Code.Value(code.name), message=message)
-    for detail in (error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN), *details):
+    metadata = {NOT_SHOWN: str(not_shown)} if not_shown else {}
+    for detail in (error_details_pb2.ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata), *details):
         packed = Any()
         packed.Pack(detail)
         status.details.append(packed)

@@ -83,10 +83,10 @@ def test_a_run_tells_its_progress_and_ends_in_a_result(subject: Subject) -> None
 
 def test_a_bad_input_is_rejected_with_its_fields(subject: Subject) -> None:
     bad = [Violation(field="trades[0].pnl", description="is not a number")]
-    subject.scripts.extend(fails_with(EngineRejected(bad)))
-    with pytest.raises(EngineRejected) as caught:
+    subject.scripts.extend(fails_with(EngineRejected(bad, more=7)))
+    with pytest.raises(EngineRejected, match="others: 7 more fields are bad") as caught:
         run(subject.simulator)
-    assert caught.value.violations == bad
+    assert (caught.value.violations, caught.value.more) == (bad, 7)
 
 
 def test_a_busy_engine_says_when_to_come_back(subject: Subject) -> None:

@@ -20,7 +20,7 @@ from mcsvc.ports.job_store import JobFilter
 
 _LENGTH = 2_000
 _COMPARISON = re.compile(r'\s*(?P<field>\w+)\s*(?P<op><=|>=|!=|=|<|>|:)\s*(?P<value>"(?:[^"\\]|\\.)*"|[^\s"()<>=]+)\s*')
-_AND = re.compile(r"AND(?=\s)")
+_AND = re.compile(r"AND(?=\s|$)")
 _TIME_BOUNDS = {">=": "created_from", ">": "created_after", "<=": "created_until", "<": "created_before"}
 _STATES = {state.name: state for state in State}
 _TRIGGERS = {trigger.name: trigger for trigger in Trigger}
@@ -51,8 +51,13 @@ def _comparisons(text: str) -> list[tuple[str, str, str]]:
         if at < len(text):
             joint = _AND.match(text, at)
             if joint is None:
-                _reject(f"needs AND between comparisons, at character {at + 1}; OR, NOT and brackets are not supported")
+                _reject(
+                    f"needs AND, in capitals, between comparisons, at character {at + 1}; OR, NOT and brackets are not"
+                    " supported"
+                )
             at = joint.end()
+            if at == len(text):
+                _reject("ends with AND: write a comparison after it, or leave it out")
     return found
 
 
@@ -96,6 +101,8 @@ def _parse_time(value: str) -> datetime | None:
 
 
 def _unquote(value: str) -> str:
+    if value.startswith("'"):
+        _reject(f'has {value} in single quotes: write "…"')
     return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 

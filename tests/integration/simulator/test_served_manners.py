@@ -120,6 +120,7 @@ def test_thousands_of_bad_fields_still_fit_into_the_status(simulator_address: Ad
 
     assert refused.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert len(calls.detail(refused, error_details_pb2.BadRequest).field_violations) == 16
+    assert calls.detail(refused, error_details_pb2.ErrorInfo).metadata["not_shown"] == "224"
 
 
 @pytest.mark.parametrize("resume_from", [b"no checkpoint", None])

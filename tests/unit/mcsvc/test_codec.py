@@ -69,6 +69,8 @@ def test_a_filter_selects_by_every_field() -> None:
         "state = FAILED OR state = PENDING",
         "state = FAILED state = PENDING",
         "state = FAILED AND",
+        "state = FAILED and trigger = API",
+        "assessment_id = 'a'",
         "state = FAILED AND state = FAILED",
         "NOT state = FAILED",
         "(state = FAILED)",

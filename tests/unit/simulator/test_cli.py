@@ -112,10 +112,10 @@ def test_one_mistake_made_often_is_told_once(files: list[str], capsys: pytest.Ca
 
 
 def test_more_mistakes_than_are_told_are_said_to_be_more(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "".join(f"2026-01-09T12:00:00Z,x{number}\n" for number in range(101))
+    rows = "".join(f"2026-01-09T12:00:00Z,x{number}\n" for number in range(107))
     Path(files[2]).write_text(TRADES + rows, encoding="utf-8")
     assert cli.main(files) == 2
-    assert capsys.readouterr().err.splitlines()[100:] == ["mcsim: only the first 100 bad fields are told"]
+    assert capsys.readouterr().err.splitlines()[100:] == ["mcsim: 7 more fields are bad"]
 
 
 def test_a_trade_in_another_currency_than_the_account_is_refused(

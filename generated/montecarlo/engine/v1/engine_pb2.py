@@ -28,7 +28,7 @@ from montecarlo.v1 import settings_pb2 as montecarlo_dot_v1_dot_settings__pb2
 from montecarlo.v1 import trade_pb2 as montecarlo_dot_v1_dot_trade__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!montecarlo/engine/v1/engine.proto\x12\x14montecarlo.engine.v1\x1a\x1amontecarlo/v1/result.proto\x1a\x19montecarlo/v1/rules.proto\x1a\x1cmontecarlo/v1/settings.proto\x1a\x19montecarlo/v1/trade.proto\"\xc4\x01\n\rSimulateInput\x12$\n\x06trades\x18\x01 \x03(\x0b\x32\x14.montecarlo.v1.Trade\x12*\n\x05rules\x18\x02 \x01(\x0b\x32\x1b.montecarlo.v1.AccountRules\x12,\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0b\x32\x1b.montecarlo.v1.AccountState\x12\x33\n\x08settings\x18\x04 \x01(\x0b\x32!.montecarlo.v1.SimulationSettings\"Z\n\x0fSimulateRequest\x12\x32\n\x05input\x18\x01 \x01(\x0b\x32#.montecarlo.engine.v1.SimulateInput\x12\x13\n\x0bresume_from\x18\x02 \x01(\x0c\";\n\x10SimulateProgress\x12\x12\n\npaths_done\x18\x01 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x02 \x01(\x03\"K\n\x12SimulateCheckpoint\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\npaths_done\x18\x02 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x03 \x01(\x03\"\xca\x01\n\x10SimulateResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.montecarlo.engine.v1.SimulateProgressH\x00\x12>\n\ncheckpoint\x18\x02 \x01(\x0b\x32(.montecarlo.engine.v1.SimulateCheckpointH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x42\x07\n\x05\x65vent\"J\n\x13SimulateManyRequest\x12\x33\n\x06inputs\x18\x01 \x03(\x0b\x32#.montecarlo.engine.v1.SimulateInput\"@\n\x0c\x41\x63\x63ountError\x12\x30\n\x06\x66ields\x18\x01 \x03(\x0b\x32 .montecarlo.engine.v1.FieldError\"0\n\nFieldError\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x91\x01\n\rAccountAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x31\n\x06result\x18\x02 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x12\x33\n\x05\x65rror\x18\x03 \x01(\x0b\x32\".montecarlo.engine.v1.AccountErrorH\x00\x42\t\n\x07outcome\"L\n\x14SimulateManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.montecarlo.engine.v1.AccountAnswer2\xd5\x01\n\rEngineService\x12[\n\x08Simulate\x12%.montecarlo.engine.v1.SimulateRequest\x1a&.montecarlo.engine.v1.SimulateResponse0\x01\x12g\n\x0cSimulateMany\x12).montecarlo.engine.v1.SimulateManyRequest\x1a*.montecarlo.engine.v1.SimulateManyResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!montecarlo/engine/v1/engine.proto\x12\x14montecarlo.engine.v1\x1a\x1amontecarlo/v1/result.proto\x1a\x19montecarlo/v1/rules.proto\x1a\x1cmontecarlo/v1/settings.proto\x1a\x19montecarlo/v1/trade.proto\"\xc4\x01\n\rSimulateInput\x12$\n\x06trades\x18\x01 \x03(\x0b\x32\x14.montecarlo.v1.Trade\x12*\n\x05rules\x18\x02 \x01(\x0b\x32\x1b.montecarlo.v1.AccountRules\x12,\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0b\x32\x1b.montecarlo.v1.AccountState\x12\x33\n\x08settings\x18\x04 \x01(\x0b\x32!.montecarlo.v1.SimulationSettings\"Z\n\x0fSimulateRequest\x12\x32\n\x05input\x18\x01 \x01(\x0b\x32#.montecarlo.engine.v1.SimulateInput\x12\x13\n\x0bresume_from\x18\x02 \x01(\x0c\";\n\x10SimulateProgress\x12\x12\n\npaths_done\x18\x01 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x02 \x01(\x03\"K\n\x12SimulateCheckpoint\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\x12\x12\n\npaths_done\x18\x02 \x01(\x03\x12\x13\n\x0bpaths_total\x18\x03 \x01(\x03\"\xca\x01\n\x10SimulateResponse\x12:\n\x08progress\x18\x01 \x01(\x0b\x32&.montecarlo.engine.v1.SimulateProgressH\x00\x12>\n\ncheckpoint\x18\x02 \x01(\x0b\x32(.montecarlo.engine.v1.SimulateCheckpointH\x00\x12\x31\n\x06result\x18\x03 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x42\x07\n\x05\x65vent\"J\n\x13SimulateManyRequest\x12\x33\n\x06inputs\x18\x01 \x03(\x0b\x32#.montecarlo.engine.v1.SimulateInput\"U\n\x0c\x41\x63\x63ountError\x12\x30\n\x06\x66ields\x18\x01 \x03(\x0b\x32 .montecarlo.engine.v1.FieldError\x12\x13\n\x0bmore_fields\x18\x02 \x01(\x05\"0\n\nFieldError\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\"\x91\x01\n\rAccountAnswer\x12\r\n\x05index\x18\x01 \x01(\x05\x12\x31\n\x06result\x18\x02 \x01(\x0b\x32\x1f.montecarlo.v1.SimulationResultH\x00\x12\x33\n\x05\x65rror\x18\x03 \x01(\x0b\x32\".montecarlo.engine.v1.AccountErrorH\x00\x42\t\n\x07outcome\"L\n\x14SimulateManyResponse\x12\x34\n\x07\x61nswers\x18\x01 \x03(\x0b\x32#.montecarlo.engine.v1.AccountAnswer2\xd5\x01\n\rEngineService\x12[\n\x08Simulate\x12%.montecarlo.engine.v1.SimulateRequest\x1a&.montecarlo.engine.v1.SimulateResponse0\x01\x12g\n\x0cSimulateMany\x12).montecarlo.engine.v1.SimulateManyRequest\x1a*.montecarlo.engine.v1.SimulateManyResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -48,13 +48,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SIMULATEMANYREQUEST']._serialized_start=805
   _globals['_SIMULATEMANYREQUEST']._serialized_end=879
   _globals['_ACCOUNTERROR']._serialized_start=881
-  _globals['_ACCOUNTERROR']._serialized_end=945
-  _globals['_FIELDERROR']._serialized_start=947
-  _globals['_FIELDERROR']._serialized_end=995
-  _globals['_ACCOUNTANSWER']._serialized_start=998
-  _globals['_ACCOUNTANSWER']._serialized_end=1143
-  _globals['_SIMULATEMANYRESPONSE']._serialized_start=1145
-  _globals['_SIMULATEMANYRESPONSE']._serialized_end=1221
-  _globals['_ENGINESERVICE']._serialized_start=1224
-  _globals['_ENGINESERVICE']._serialized_end=1437
+  _globals['_ACCOUNTERROR']._serialized_end=966
+  _globals['_FIELDERROR']._serialized_start=968
+  _globals['_FIELDERROR']._serialized_end=1016
+  _globals['_ACCOUNTANSWER']._serialized_start=1019
+  _globals['_ACCOUNTANSWER']._serialized_end=1164
+  _globals['_SIMULATEMANYRESPONSE']._serialized_start=1166
+  _globals['_SIMULATEMANYRESPONSE']._serialized_end=1242
+  _globals['_ENGINESERVICE']._serialized_start=1245
+  _globals['_ENGINESERVICE']._serialized_end=1458
 # @@protoc_insertion_point(module_scope)

@@ -217,18 +217,22 @@ class AccountError(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     FIELDS_FIELD_NUMBER: _builtins.int
+    MORE_FIELDS_FIELD_NUMBER: _builtins.int
+    more_fields: _builtins.int
+    """How many more fields are bad."""
     @_builtins.property
     def fields(self) -> _containers.RepeatedCompositeFieldContainer[Global___FieldError]:
-        """What is wrong, field by field."""
+        """What is wrong, field by field, of the first 100 bad fields."""
 
     def __init__(
         self,
         *,
         fields: _abc.Iterable[Global___FieldError] | None = ...,
+        more_fields: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fields", b"fields", "more_fields", b"more_fields"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
