@@ -17,6 +17,7 @@ from mcsvc.adapters.postgres.store import PostgresJobStore
 from mcsvc.adapters.ray_serve import RayServeSimulator
 from mcsvc.adapters.redis import RedisCache
 from mcsvc.app.cancel_simulation import CancelSimulation
+from mcsvc.app.forget_old import ForgetOld
 from mcsvc.app.get_simulation import GetSimulation
 from mcsvc.app.ingest_assessment import IngestAssessment
 from mcsvc.app.list_simulations import ListSimulations
@@ -190,6 +191,7 @@ def _worker(config: Config, adapters: Adapters) -> WorkerPool:
         lease_store=adapters.lease_store,
         run_job=run_job,
         rescue=RescueJobs(store=store, policy=policy),
+        forget=ForgetOld(store=store, keep_jobs=config.keep_jobs, keep_events=config.keep_events),
         relay=RelayEvents(store=store, publisher=adapters.publisher, timeout=_PUBLISH_WITHIN, hold=_PUBLISH_WITHIN * 2),
         settings=settings,
     )

@@ -159,6 +159,24 @@ class Config:
     backoff_cap: Annotated[
         timedelta, Variable("MCSVC_BACKOFF_CAP_S", values.seconds, "Longest wait before an attempt", default="60")
     ]
+    keep_jobs: Annotated[
+        timedelta,
+        Variable(
+            "MCSVC_KEEP_JOBS_DAYS",
+            values.days,
+            "Days for which a final job is kept, with its input and its result; 0: for ever",
+            default="0",
+        ),
+    ]
+    keep_events: Annotated[
+        timedelta,
+        Variable(
+            "MCSVC_KEEP_EVENTS_DAYS",
+            values.days,
+            "Days for which an event is kept once it was sent; 0: for ever",
+            default="7",
+        ),
+    ]
 
     sweep_cron: Annotated[
         str, Variable("MCSVC_SWEEP_CRON", values.cron, "When funded accounts are swept (cron)", default="0 2 * * *")

@@ -68,6 +68,11 @@ def seconds(raw: str) -> timedelta:
     return timedelta(seconds=value)
 
 
+def days(raw: str) -> timedelta:
+    """A time span in whole days, 0 to 36,500."""
+    return timedelta(days=whole_number(raw, low=0, high=36_500))
+
+
 def heartbeat(raw: str) -> timedelta:
     """Seconds, at most 30: the API promises a heartbeat at least that often."""
     value = seconds(raw)

@@ -36,6 +36,7 @@ class WorkerSettings:
     poll_every: timedelta = timedelta(seconds=1)
     rescue_every: timedelta = timedelta(seconds=5)
     relay_every: timedelta = timedelta(milliseconds=500)
+    forget_every: timedelta = timedelta(minutes=10)
     grace: timedelta = timedelta(seconds=10)
     halt_within: timedelta = timedelta(seconds=5)
 
@@ -56,6 +57,7 @@ class WorkerPool:
         run_job: Callable[[Job, Event, Event], bool],
         rescue: Callable[[], int],
         relay: Callable[[], int],
+        forget: Callable[[], int] = lambda: 0,
         settings: WorkerSettings,
     ) -> None:
         self.owner = OwnerId(uuid.uuid4())
@@ -71,16 +73,18 @@ class WorkerPool:
         self._renewals = Loop("renewals", self._keeper.run_once, every=settings.renew_every)
         self._rescues = Loop("rescues", lambda: rescue() > 0, every=settings.rescue_every)
         self._sendings = Loop("sendings", lambda: relay() > 0, every=settings.relay_every)
+        self._forgettings = Loop("forgettings", lambda: forget() > 0, every=settings.forget_every)
 
     def start(self) -> None:
         """Begin to claim and run."""
-        for loop in (self._renewals, self._rescues, self._sendings, self._claims):
+        for loop in (self._renewals, self._rescues, self._sendings, self._forgettings, self._claims):
             loop.start()
         _log.info("worker_started", extra={"owner": str(self.owner), "threads": self._settings.threads})
 
     def alive(self) -> bool:
         """True while every loop runs."""
-        return all(loop.alive() for loop in (self._claims, self._renewals, self._rescues, self._sendings))
+        loops = (self._claims, self._renewals, self._rescues, self._sendings, self._forgettings)
+        return all(loop.alive() for loop in loops)
 
     def running(self) -> int:
         """The number of jobs this worker runs now."""
@@ -117,7 +121,7 @@ class WorkerPool:
 
     def _stop_loops(self) -> bool:
         """True if sending is over, so that what is still owed can be sent from here."""
-        loops = (self._rescues, self._renewals, self._sendings)
+        loops = (self._rescues, self._renewals, self._forgettings, self._sendings)
         for loop in loops:
             loop.ask_to_stop()
         countdown = Countdown(self._settings.halt_within).start()

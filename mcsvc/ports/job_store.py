@@ -171,6 +171,17 @@ class JobStore(Protocol):
         """These events are with the broker. Idempotent."""
         ...
 
+    def forget_jobs(self, *, older_than: timedelta, limit: int) -> int:
+        """Delete final jobs that ended so long ago, with all that is theirs; none of which an event is still unsent.
+
+        Returns how many, at most `limit`.
+        """
+        ...
+
+    def forget_sent(self, *, older_than: timedelta, limit: int) -> int:
+        """Delete events that were sent so long ago. Returns how many, at most `limit`."""
+        ...
+
     def now(self) -> datetime:
         """The store's own time, UTC."""
         ...

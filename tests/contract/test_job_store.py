@@ -10,8 +10,8 @@ import pytest
 
 from mcsvc.domain.errors import IllegalMove, JobNotFound, LeaseLost, RequestIdReused
 from mcsvc.domain.job import Job, Progress, State, Timing, term_of
-from mcsvc.ports.job_store import JobStore, OutboxEvent, Snapshot
-from tests.contract.job_steps import claimed, created
+from mcsvc.ports.job_store import JobFilter, JobStore, OutboxEvent, Snapshot
+from tests.contract.job_steps import claimed, created, owe
 from tests.job_samples import (
     AT_ONCE,
     FAILURE,
@@ -314,3 +314,35 @@ def test_a_worker_whose_lease_ran_out_may_still_finish_before_the_rescue(store: 
     store.succeed(term_of(job), RESULT, TIMING, event_of)
     with pytest.raises(LeaseLost):
         store.retry(term_of(seen), FAILURE, delay=AT_ONCE)
+
+
+def test_final_jobs_are_forgotten_with_all_that_is_theirs_once_their_event_is_sent(store: JobStore) -> None:
+    done, owing, running, pending = claimed(store), claimed(store), claimed(store), created(store)
+    store.save_snapshot(term_of(done), SNAPSHOT)
+    for job in (done, owing):
+        store.succeed(term_of(job), RESULT, TIMING, event_of)
+    store.mark_sent([event_of(done).id])
+    assert store.forget_jobs(older_than=timedelta(hours=1), limit=10) == 0
+    assert store.forget_jobs(older_than=AT_ONCE, limit=10) == 1
+    with pytest.raises(JobNotFound):
+        store.get(done.id)
+    with pytest.raises(JobNotFound):
+        store.result(done.id)
+    assert {store.get(each.id).id for each in (owing, running, pending)} == {owing.id, running.id, pending.id}
+
+
+def test_no_more_is_forgotten_at_a_time_than_is_asked(store: JobStore) -> None:
+    for _ in range(3):
+        store.cancel(created(store).id)
+    forgotten = [store.forget_jobs(older_than=AT_ONCE, limit=2) for _ in range(3)]
+    assert forgotten == [2, 1, 0]
+    assert store.find(JobFilter(), limit=10) == []
+
+
+def test_events_are_forgotten_some_time_after_they_were_sent(store: JobStore) -> None:
+    sent, unsent = owe(store), owe(store)
+    store.mark_sent([event_of(sent).id])
+    assert store.forget_sent(older_than=timedelta(hours=1), limit=10) == 0
+    assert store.forget_sent(older_than=AT_ONCE, limit=10) == 1
+    assert store.forget_sent(older_than=AT_ONCE, limit=10) == 0
+    assert store.unsent(limit=10) == [event_of(unsent)]

@@ -171,8 +171,27 @@ class MemoryJobStore:
 
     def mark_sent(self, event_ids: Sequence[str]) -> None:
         """See the port."""
-        with self._call():
-            self._outbox.mark_sent(event_ids)
+        with self._call() as now:
+            self._outbox.mark_sent(event_ids, now=now)
+
+    def forget_jobs(self, *, older_than: timedelta, limit: int) -> int:
+        """See the port."""
+        with self._call() as now:
+            owing = {event.key for event in self._outbox.unsent(limit=len(self._jobs))}
+            old = [
+                job.id
+                for job in sorted(self._jobs.values(), key=lambda job: job.create_time)
+                if job.finish_time is not None and job.finish_time <= now - older_than and str(job.id) not in owing
+            ][:limit]
+            for job_id in old:
+                for kept in (self._jobs, self._snapshots, self._results):
+                    kept.pop(job_id, None)
+            return len(old)
+
+    def forget_sent(self, *, older_than: timedelta, limit: int) -> int:
+        """See the port."""
+        with self._call() as now:
+            return self._outbox.forget_sent(before=now - older_than, limit=limit)
 
     def now(self) -> datetime:
         """See the port."""

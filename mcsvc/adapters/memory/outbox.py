@@ -15,7 +15,7 @@ class MemoryOutbox:
 
     def __init__(self) -> None:
         self._events: dict[str, OutboxEvent] = {}
-        self._sent: set[str] = set()
+        self._sent: dict[str, datetime] = {}
         self._held_until: dict[str, datetime] = {}
 
     def add(self, event: OutboxEvent) -> None:
@@ -37,6 +37,13 @@ class MemoryOutbox:
         self._held_until.update({event.id: now + hold for event in free})
         return free
 
-    def mark_sent(self, event_ids: Sequence[str]) -> None:
+    def mark_sent(self, event_ids: Sequence[str], *, now: datetime) -> None:
         """These are with the broker."""
-        self._sent.update(event_ids)
+        self._sent = {**dict.fromkeys(event_ids, now), **self._sent}
+
+    def forget_sent(self, *, before: datetime, limit: int) -> int:
+        """Drop those sent by then; how many."""
+        old = [event_id for event_id, sent in self._sent.items() if sent <= before][:limit]
+        for event_id in old:
+            del self._sent[event_id], self._events[event_id]
+        return len(old)

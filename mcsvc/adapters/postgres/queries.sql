@@ -171,6 +171,23 @@ RETURNING id, topic, event_key, payload, headers, create_time
 -- These events are with the broker.
 UPDATE outbox SET sent_time = now() WHERE id = ANY (%(ids)s) AND sent_time IS NULL
 
+-- name: forget_jobs
+-- Delete jobs that ended long ago, oldest first; what refers to them goes with them.
+DELETE FROM jobs
+WHERE id IN (
+    SELECT id
+    FROM jobs
+    WHERE create_time <= now() - %(older_than)s
+        AND finish_time <= now() - %(older_than)s
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE event_key = jobs.id::text AND sent_time IS NULL)
+    ORDER BY create_time, id
+    LIMIT %(limit)s
+)
+
+-- name: forget_sent_events
+-- Delete events that were sent long ago.
+DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE sent_time <= now() - %(older_than)s LIMIT %(limit)s)
+
 -- name: store_now
 -- The store's own time.
 SELECT now() AS store_now

@@ -194,6 +194,14 @@ class PostgresJobStore:
         if event_ids:
             self.session.transact(lambda c: c.execute(query("mark_events_sent"), {"ids": list(event_ids)}))
 
+    def forget_jobs(self, *, older_than: timedelta, limit: int) -> int:
+        """See the port."""
+        return self._deleted("forget_jobs", older_than, limit)
+
+    def forget_sent(self, *, older_than: timedelta, limit: int) -> int:
+        """See the port."""
+        return self._deleted("forget_sent_events", older_than, limit)
+
     def now(self) -> datetime:
         """See the port."""
         now: datetime = self.session.ask(query("store_now"), {})[0]["store_now"]
@@ -207,6 +215,10 @@ class PostgresJobStore:
             raise StoreUnavailable("The database has no schema yet; run `mcsvc migrate`.") from error
         if version < needed_version():
             raise StoreUnavailable(f"The schema is at {version}, not {needed_version()}; run `mcsvc migrate`.")
+
+    def _deleted(self, name: str, older_than: timedelta, limit: int) -> int:
+        params = {"older_than": older_than, "limit": limit}
+        return self.session.transact(lambda c: c.execute(query(name), params).rowcount)
 
     def _one_of(self, name: str, job_id: JobId) -> DictRow:
         found = self.session.ask(query(name), {"id": job_id})

@@ -10,9 +10,11 @@ import pytest
 
 from mcsvc.adapters.memory.events import MemoryPublisher
 from mcsvc.app.events import FAILED_TOPIC
+from mcsvc.app.forget_old import ForgetOld
 from mcsvc.app.relay_events import RelayEvents
 from mcsvc.domain.errors import StoreUnavailable
 from mcsvc.domain.job import State, term_of
+from mcsvc.ports.job_store import JobFilter
 from tests.job_bench import Bench
 from tests.job_samples import FAILURE, NO_LEASE, event_of, new_job
 
@@ -111,3 +113,23 @@ def test_events_of_a_key_are_sent_in_order_even_if_the_first_fails() -> None:
     while relay():
         pass
     assert [event.id for event in publisher.sent()] == order
+
+
+@pytest.mark.parametrize(("keep_days", "left"), [(0, 1), (2, 1), (1, 0)])
+def test_what_has_been_kept_long_enough_is_forgotten_unless_it_is_kept_for_ever(keep_days: int, left: int) -> None:
+    bench = owing(1)
+    bench.memory.mark_sent([event.id for event in bench.events()])
+    bench.clock.advance(timedelta(days=1, seconds=1))
+    span = timedelta(days=keep_days)
+    forget = ForgetOld(store=bench.memory, keep_jobs=span, keep_events=span)
+    assert forget() == 1 - left
+    assert len(bench.memory.find(JobFilter(), limit=10)) == left
+
+
+def test_forgetting_says_when_there_may_be_more() -> None:
+    bench = Bench()
+    for _ in range(3):
+        bench.memory.cancel(bench.claimed().id)
+    bench.clock.advance(timedelta(days=2))
+    forget = ForgetOld(store=bench.memory, keep_jobs=timedelta(days=1), keep_events=timedelta(days=1), batch=2)
+    assert [forget(), forget(), forget()] == [2, 1, 0]

@@ -295,3 +295,27 @@ def looping(turn: Callable[[], bool], *, every: timedelta) -> Iterator[Loop]:
         yield loop
     finally:
         assert loop.stop(within=WAIT)
+
+
+def test_what_is_old_is_forgotten_again_and_again() -> None:
+    forgot = Semaphore(0)
+
+    def forget() -> int:
+        forgot.release()
+        return 0
+
+    works = Works()
+    pool = WorkerPool(
+        store=works.store,
+        lease_store=works.store,
+        run_job=lambda job, halt, stopping: None,
+        rescue=lambda: 0,
+        relay=lambda: 0,
+        forget=forget,
+        settings=replace(QUICK, forget_every=TICK),
+    )
+    pool.start()
+    try:
+        assert all(forgot.acquire(timeout=WAIT.total_seconds()) for _ in range(3))
+    finally:
+        pool.stop()
