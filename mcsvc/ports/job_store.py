@@ -187,5 +187,5 @@ class JobStore(Protocol):
         ...
 
     def ping(self) -> None:
-        """Raises StoreUnavailable unless the store answers and its schema is the one this version needs."""
+        """Raises StoreUnavailable unless the store answers, may be written, and has the schema this version needs."""
         ...

@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
@@ -208,6 +208,97 @@ def test_a_statement_whose_answer_does_not_come_is_given_up(database_url: str) -
         assert store.get(job.id) == job
     finally:
         store.close()
+
+
+@contextmanager
+def read_only(url: str) -> Iterator[None]:
+    """New connections to this database find it read-only, as after a failover to a standby."""
+    name = url.rpartition("/")[2]
+    writable = f"{url}?options=-c%20default_transaction_read_only%3Doff"
+    with psycopg.connect(writable, autocommit=True) as connection:
+        connection.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on".encode())
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER DATABASE {name} RESET default_transaction_read_only".encode())
+
+
+def test_a_read_only_database_is_away_until_it_may_be_written_again(database_url: str) -> None:
+    with closing(PostgresJobStore.open(database_url, pool_size=1)) as store:
+        store.ping()
+        with read_only(database_url):
+            store.session.transact(lambda connection: connection.execute(b"SET default_transaction_read_only = on"))
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable, match="target_session_attrs=read-write"):
+                    store.ping()
+                with pytest.raises(StoreUnavailable, match="read-only"):
+                    store.create(new_job())
+                with pytest.raises(StoreUnavailable, match="read-only"):
+                    store.claim_next(new_owner(), limit=1, lease=LEASE)
+            with pytest.raises(StoreUnavailable, match="read-only"):
+                migrate(database_url)
+        with suppress(StoreUnavailable):  # of the one connection that was made before
+            store.ping()
+        store.ping()
+        job, made = store.create(new_job())
+        assert (made, store.get(job.id)) == (True, job)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        psycopg.errors.IdleInTransactionSessionTimeout,
+        psycopg.errors.InternalError_,
+        psycopg.errors.DataCorrupted,
+        psycopg.errors.InsufficientPrivilege,
+        psycopg.errors.UndefinedTable,
+        psycopg.errors.FeatureNotSupported,
+        psycopg.InterfaceError,
+    ],
+)
+def test_what_the_database_fails_at_whatever_is_asked_is_unavailable_and_its_connection_is_left(
+    postgres_store: PostgresJobStore, error: type[psycopg.Error]
+) -> None:
+    used: list[Connection] = []
+
+    def work(connection: Connection) -> None:
+        used.append(connection)
+        raise error("from the server")
+
+    with pytest.raises(StoreUnavailable, match="from the server"):
+        postgres_store.session.transact(work)
+    assert [connection.closed for connection in used] == [True]
+    postgres_store.ping()
+
+
+@pytest.mark.parametrize(
+    "error", [psycopg.DataError, psycopg.errors.NumericValueOutOfRange, psycopg.errors.CheckViolation]
+)
+def test_what_the_data_may_be_the_cause_of_is_no_outage(
+    postgres_store: PostgresJobStore, error: type[psycopg.Error]
+) -> None:
+    used: list[Connection] = []
+
+    def work(connection: Connection) -> None:
+        used.append(connection)
+        raise error("from the data")
+
+    with pytest.raises(error, match="from the data"):
+        postgres_store.session.transact(work)
+    assert [connection.closed for connection in used] == [False]
+
+
+def test_what_psycopg_itself_refuses_to_send_is_no_outage(postgres_store: PostgresJobStore) -> None:
+    with pytest.raises(psycopg.ProgrammingError, match="adapt"):
+        postgres_store.session.ask(b"SELECT %(what)s", {"what": object()})
+
+
+def test_a_database_without_a_schema_says_how_to_make_it(empty_database_url: str) -> None:
+    with (
+        closing(PostgresJobStore.open(empty_database_url, pool_size=1)) as store,
+        pytest.raises(StoreUnavailable, match="mcsvc migrate"),
+    ):
+        store.ping()
 
 
 def test_a_ping_says_why_no_connection_comes(database_url: str) -> None:

@@ -63,13 +63,13 @@ def migrate(url: str) -> list[str]:
     """Apply the steps that are missing. Returns the names of those applied by this call; none if it was up to date.
 
     Raises:
-        StoreUnavailable: the database cannot be reached.
+        StoreUnavailable: the database cannot be reached, or takes no writes.
     """
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
             _step(connection, _LEDGER, None)
             return [step.name for step in migrations() if _step(connection, step.statement, step)]
-    except psycopg.OperationalError as error:
+    except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
         raise StoreUnavailable(f"The database cannot be reached for migration; check DATABASE_URL: {error}") from error
 
 

@@ -193,5 +193,6 @@ DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE sent_time <= now() -
 SELECT now() AS store_now
 
 -- name: schema_version
--- The number of the last migration that was applied.
-SELECT coalesce(max(version), 0) AS version FROM schema_migrations
+-- The number of the last migration that was applied, and whether the server refuses to write.
+SELECT coalesce(max(version), 0) AS version, current_setting('transaction_read_only') = 'on' AS read_only
+FROM schema_migrations

@@ -1,10 +1,16 @@
-"""Connections and transactions: pooled, run again on a serialization failure, errors in the service's own terms."""
+"""Connections and transactions: pooled, run again on a serialization failure, errors in the service's own terms.
+
+Only an error that the data of a statement may be the cause of goes through as it is. Any other is the database's, also
+where it is not called operational (read-only after a failover, corrupt, without its tables or our rights on them): it
+counts as away, and the connection is not used again.
+"""
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar, final
@@ -19,7 +25,7 @@ from mcsvc.domain.errors import StoreUnavailable
 T = TypeVar("T")
 
 _AGAIN = (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected)
-_AWAY = (psycopg.OperationalError, psycopg.InterfaceError)
+_OF_THE_DATA = (psycopg.DataError, psycopg.IntegrityError)
 _TRIES = 12
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
@@ -90,19 +96,19 @@ class Session:
         """Run `work` in one transaction. It may run several times, so it must touch nothing but the database.
 
         Raises:
-            StoreUnavailable: no connection, or it broke; the transaction took place wholly or not at all.
+            StoreUnavailable: no connection, it broke, or the server fails. The transaction took place wholly or not.
         """
 
         def once() -> T:
-            with self.pool.connection() as connection, connection.transaction():
+            with self._connected() as connection, connection.transaction():
                 return work(connection)
 
         return _run(once)
 
-    def ask_or_say_why(self, statement: bytes, params: dict[str, Any]) -> list[DictRow]:
-        """As `ask`; where no connection comes it tells in the server's own words why, which a pool does not know."""
+    def run_or_say_why(self, work: Callable[[Connection], T]) -> T:
+        """As `run`; where no connection comes it tells in the server's own words why, which a pool does not know."""
         try:
-            return self.ask(statement, params)
+            return self.run(work)
         except StoreUnavailable as error:
             if isinstance(error.__cause__, PoolTimeout):
                 _run(lambda: psycopg.connect(str(self.pool.conninfo), connect_timeout=_CONNECT_S).close())
@@ -110,12 +116,27 @@ class Session:
 
     def ask(self, statement: bytes, params: dict[str, Any]) -> list[DictRow]:
         """The rows of one statement, which is a transaction by itself: fewer round trips. Raises as `transact`."""
+        return self.run(lambda connection: connection.execute(statement, params).fetchall())
 
-        def once() -> list[DictRow]:
-            with self.pool.connection() as connection:
-                return connection.execute(statement, params).fetchall()
+    def run(self, work: Callable[[Connection], T]) -> T:
+        """Run `work`, each of whose statements is a transaction by itself. Raises as `transact`."""
+
+        def once() -> T:
+            with self._connected() as connection:
+                return work(connection)
 
         return _run(once)
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """A connection of the pool; one that the server has let down is closed, so that the pool makes another."""
+        with self.pool.connection() as connection:
+            try:
+                yield connection
+            except psycopg.Error as error:
+                if not isinstance(error, _AGAIN) and _of_the_database(error):
+                    connection.close()
+                raise
 
 
 def _run(once: Callable[[], T]) -> T:
@@ -126,9 +147,17 @@ def _run(once: Callable[[], T]) -> T:
             if not tries_left:
                 raise StoreUnavailable(f"Too much contention in the database: {error}") from error
             _pause(_TRIES - tries_left)
-        except _AWAY as error:
-            raise StoreUnavailable(f"The database cannot be reached or broke off: {error}") from error
+        except psycopg.Error as error:
+            if not _of_the_database(error):
+                raise
+            raise StoreUnavailable(f"The database cannot be reached, broke off or cannot be used: {error}") from error
     raise AssertionError("unreachable")  # the loop returns or raises
+
+
+def _of_the_database(error: psycopg.Error) -> bool:
+    """False if the data may be the cause: a programming error without an SQLSTATE is one of psycopg's own checks."""
+    unsent = isinstance(error, psycopg.ProgrammingError) and error.sqlstate is None
+    return not unsent and not isinstance(error, _OF_THE_DATA)
 
 
 def _pause(tries: int) -> None:

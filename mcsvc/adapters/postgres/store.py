@@ -210,9 +210,11 @@ class PostgresJobStore:
     def ping(self) -> None:
         """See the port."""
         try:
-            version = self.session.ask_or_say_why(query("schema_version"), {})[0]["version"]
-        except psycopg.errors.UndefinedTable as error:
-            raise StoreUnavailable("The database has no schema yet; run `mcsvc migrate`.") from error
+            version = self.session.run_or_say_why(_version_where_writable)
+        except StoreUnavailable as error:
+            if isinstance(error.__cause__, psycopg.errors.UndefinedTable):
+                raise StoreUnavailable("The database has no schema yet; run `mcsvc migrate`.") from error
+            raise
         if version < needed_version():
             raise StoreUnavailable(f"The schema is at {version}, not {needed_version()}; run `mcsvc migrate`.")
 
@@ -225,6 +227,16 @@ class PostgresJobStore:
         if not found:
             raise _not_found(job_id)
         return found[0]
+
+
+def _version_where_writable(connection: Connection) -> int:
+    row = connection.execute(query("schema_version")).fetchone()
+    if row is None or row["read_only"]:
+        raise psycopg.errors.ReadOnlySqlTransaction(
+            "it takes no writes; if DATABASE_URL names several hosts, add target_session_attrs=read-write"
+        )
+    version: int = row["version"]
+    return version
 
 
 def _create(connection: Connection, *, job: Job, snapshot: Snapshot | None) -> tuple[Job, bool]:
