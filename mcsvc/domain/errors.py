@@ -103,6 +103,10 @@ class StoreUnavailable(Retryable):
     """The database could not be reached."""
 
 
+class JobUnreadable(Retryable):
+    """The job is of another version of the service and holds what this one does not know; one of its replicas does."""
+
+
 def _in_words(violations: list[Violation], more: int) -> str:
     groups = _groups(violations)
     said = [f"{_some(group)}: {group[0].description}" for group in groups[:_SAID]]

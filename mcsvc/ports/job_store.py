@@ -3,6 +3,9 @@
 All times that decide anything (leases, due times) are the store's own clock's. Every write of a worker names its
 `Term`; when the term is over the write changes nothing and raises LeaseLost. Every method raises StoreUnavailable when
 the store cannot be reached; nothing was then changed, or the whole change was.
+
+A job of a newer version of the service may hold what this one cannot read. It is left to that version: it is neither
+claimed, nor found expired, nor listed. Whoever asks for it by its id gets JobUnreadable.
 """
 
 from __future__ import annotations
@@ -82,7 +85,7 @@ class JobStore(Protocol):
         ...
 
     def get(self, job_id: JobId) -> Job:
-        """Raises JobNotFound."""
+        """Raises JobNotFound, JobUnreadable."""
         ...
 
     def snapshot(self, job_id: JobId) -> Snapshot | None:
@@ -145,7 +148,7 @@ class JobStore(Protocol):
         ...
 
     def cancel(self, job_id: JobId) -> Job:
-        """PENDING or RUNNING to CANCELLED; idempotent. Raises JobNotFound, IllegalMove."""
+        """PENDING or RUNNING to CANCELLED; idempotent. Raises JobNotFound, JobUnreadable, IllegalMove."""
         ...
 
     def expired(self, *, limit: int) -> list[Job]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Barrier
 from typing import Any, TypeVar
@@ -21,10 +22,10 @@ from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.adapters.postgres.queries import find_query, query
 from mcsvc.adapters.postgres.session import Connection, Session, open_pool
 from mcsvc.adapters.postgres.store import PostgresJobStore
-from mcsvc.domain.errors import IllegalMove, LeaseLost, StoreUnavailable
+from mcsvc.domain.errors import IllegalMove, JobUnreadable, LeaseLost, RequestIdReused, StoreUnavailable
 from mcsvc.domain.job import Job, JobId, State, Timing, Trigger, term_of
 from mcsvc.ports.job_store import Cursor, JobFilter
-from tests.job_samples import LEASE, RESULT, event_of, new_job, new_owner
+from tests.job_samples import LEASE, NO_LEASE, RESULT, event_of, new_job, new_owner
 from tests.postgres_server import PostgresServer
 
 T = TypeVar("T")
@@ -317,13 +318,79 @@ def test_the_database_itself_refuses_a_running_job_without_a_term(postgres_store
         postgres_store.session.ask(b"UPDATE jobs SET state = 'running' WHERE id = %(id)s RETURNING id", {"id": job.id})
 
 
+FROM_THE_FUTURE = {
+    "a setting": b"""UPDATE jobs SET settings = settings || '{"antithetic": true}' WHERE id = %(id)s RETURNING id""",
+    "a model": b"""UPDATE jobs SET settings = settings || '{"model": "garch"}' WHERE id = %(id)s RETURNING id""",
+    "a trigger": b"UPDATE jobs SET trigger_kind = 'webhook' WHERE id = %(id)s RETURNING id",
+}
+
+
+@pytest.fixture(params=FROM_THE_FUTURE)
+def newer(request: pytest.FixtureRequest) -> bytes:
+    """Makes a job one of a newer version."""
+    return FROM_THE_FUTURE[request.param]
+
+
+def mixed(store: PostgresJobStore, newer: bytes) -> tuple[Job, list[Job]]:
+    """A job of a newer version, the longest due, and some of this one."""
+    store.session.transact(lambda c: c.execute(b"ALTER TABLE jobs DROP CONSTRAINT jobs_trigger_kind_check"))
+    first, *others = (store.create(new_job())[0] for _ in range(4))
+    store.session.ask(newer, {"id": first.id})
+    return first, others
+
+
+def test_a_job_of_a_newer_version_is_left_to_it_and_stops_no_other(
+    postgres_store: PostgresJobStore, newer: bytes
+) -> None:
+    unknown, known = mixed(postgres_store, newer)
+    for wanted in known:
+        assert [job.id for job in postgres_store.claim_next(new_owner(), limit=1, lease=LEASE)] == [wanted.id]
+    assert postgres_store.claim_next(new_owner(), limit=9, lease=LEASE) == []
+    [row] = postgres_store.session.ask(b"SELECT state, attempt FROM jobs WHERE id = %(id)s", {"id": unknown.id})
+    assert (row["state"], row["attempt"]) == ("pending", 0)
+
+
+def test_an_expired_job_of_a_newer_version_stops_no_rescue(
+    postgres_store: PostgresJobStore, newer: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    others = [postgres_store.create(new_job())[0] for _ in range(3)]
+    postgres_store.claim_next(new_owner(), limit=9, lease=NO_LEASE)
+    postgres_store.session.transact(lambda c: c.execute(b"ALTER TABLE jobs DROP CONSTRAINT jobs_trigger_kind_check"))
+    unknown = postgres_store.expired(limit=1)[0]
+    postgres_store.session.ask(newer, {"id": unknown.id})
+    store = PostgresJobStore(session=postgres_store.session)
+    for _ in range(2):
+        assert {job.id for job in store.expired(limit=2)} == {job.id for job in others} - {unknown.id}
+    [told] = [record for record in caplog.records if record.message == "jobs_unreadable"]
+    assert vars(told)["jobs"] == 1
+    assert vars(told)["job_id"] == str(unknown.id)
+
+
+def test_pages_go_past_a_job_of_a_newer_version(postgres_store: PostgresJobStore, newer: bytes) -> None:
+    _, known = mixed(postgres_store, newer)
+    assert postgres_store.find(JobFilter(), limit=3) == known[::-1]
+    assert postgres_store.find(JobFilter(state=State.PENDING), limit=9) == known[::-1]
+
+
+def test_who_asks_for_a_job_of_a_newer_version_is_told_to_ask_that_version(
+    postgres_store: PostgresJobStore, newer: bytes
+) -> None:
+    unknown, _ = mixed(postgres_store, newer)
+    for ask in (postgres_store.get, postgres_store.cancel):
+        with pytest.raises(JobUnreadable, match=str(unknown.id)):
+            ask(unknown.id)
+    again = replace(new_job(dedup_key=unknown.dedup_key), body_digest="other")
+    with pytest.raises(RequestIdReused):
+        postgres_store.create(again)
+
+
 FILL = b"""
 INSERT INTO jobs (
     id, dedup_key, body_digest, request_id, subject_kind, subject_ref, settings, trigger_kind, trace_parent, state,
     attempt, max_attempts, owner, lease_until, create_time, run_after, finish_time, paths_done, paths_total,
     input_digest, result_digest, queued_s, fetch_s, simulate_s
 )
-SELECT gen_random_uuid(), n::text, '', '', kind, (n % 10)::text, '{}', 'api', '', state,
+SELECT gen_random_uuid(), n::text, '', '', kind, (n % 10)::text, '{"model": "day"}', 'api', '', state,
     1, 3, CASE state WHEN 'running' THEN gen_random_uuid() END, CASE state WHEN 'running' THEN at END, at, at,
     CASE state WHEN 'succeeded' THEN at END, 0, 0, '', '', 0, 0, 0
 FROM generate_series(1, 10000) AS n,
@@ -368,12 +435,12 @@ def assert_walks(plan: list[dict[str, Any]], index: str) -> None:
 
 
 def test_the_claim_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> None:
-    params = {"owner": new_owner(), "limit": 4, "lease": LEASE}
+    params = {**rows.KNOWN, "owner": new_owner(), "limit": 4, "lease": LEASE}
     assert_walks(plan_of(full_store, query("claim_jobs"), params), "jobs_due")
 
 
 def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> None:
-    assert_walks(plan_of(full_store, query("expired_jobs"), {"limit": 10}), "jobs_lease")
+    assert_walks(plan_of(full_store, query("expired_jobs"), {**rows.KNOWN, "limit": 10}), "jobs_lease")
 
 
 @pytest.mark.parametrize(
@@ -393,4 +460,4 @@ def test_each_list_walks_an_index_from_page_to_page(
     (last,) = full_store.session.ask(b"SELECT create_time, id FROM jobs ORDER BY create_time LIMIT 1 OFFSET 5000", {})
     after = Cursor(create_time=last["create_time"], id=last["id"]) if page == "later" else None
     conditions, params = rows.list_conditions(where, after)
-    assert_walks(plan_of(full_store, find_query(conditions), {**params, "limit": 50}), index)
+    assert_walks(plan_of(full_store, find_query(conditions), {**rows.KNOWN, **params, "limit": 50}), index)

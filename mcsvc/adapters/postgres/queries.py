@@ -11,12 +11,12 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 @cache
 def statements() -> dict[str, str]:
-    """Every statement, comments left out, the columns of a job filled in."""
+    """Every statement, comments left out, the columns of a job and the test of its readability filled in."""
     text = files(__package__).joinpath("queries.sql").read_text(encoding="utf-8")
     parts = _NAME.split(text)[1:]
     bodies = {name: _without_comments(body) for name, body in zip(parts[::2], parts[1::2], strict=True)}
-    columns = bodies["job_columns"]
-    return {name: body.replace("{job}", columns) for name, body in bodies.items()}
+    columns, readable = bodies["job_columns"], bodies["job_readable"]
+    return {name: body.replace("{job}", columns).replace("{readable}", readable) for name, body in bodies.items()}
 
 
 def query(name: str) -> bytes:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
+from mcsvc.domain.errors import JobUnreadable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing, Trigger
 from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind, settings_form
 from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent
@@ -22,11 +23,28 @@ _CONDITIONS = {
     "created_until": "create_time <= %(created_until)s",
     "created_before": "create_time < %(created_before)s",
 }
+KNOWN: dict[str, Any] = {
+    "known_settings": [field.name for field in fields(Settings)],
+    "known_models": [model.value for model in Model],
+    "known_subjects": [kind.value for kind in SubjectKind],
+    "known_triggers": [trigger.value for trigger in Trigger],
+    "known_states": [state.value for state in State],
+}
+"""What this version can read: parameters of every statement that passes over jobs of another version."""
+
 _AFTER_CURSOR = "(create_time, id) < (%(after_time)s, %(after_id)s)"
 
 
 def job_of(row: DictRow) -> Job:
-    """The job a row holds."""
+    """The job a row holds. Raises JobUnreadable for one of another version of the service."""
+    try:
+        return _job_of(row)
+    except (KeyError, TypeError, ValueError) as error:
+        told = f"Job {row['id']} is of another version of the service: ask that one, or upgrade ({error})."
+        raise JobUnreadable(told) from error
+
+
+def _job_of(row: DictRow) -> Job:
     owner, code = row["owner"], row["failure_code"]
     return Job(
         id=JobId(row["id"]),

@@ -7,7 +7,7 @@ reports, which are frequent, are single statements.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar, final
@@ -19,6 +19,7 @@ from mcsvc.adapters.postgres import rows
 from mcsvc.adapters.postgres.migrate import needed_version
 from mcsvc.adapters.postgres.queries import find_query, query
 from mcsvc.adapters.postgres.session import Connection, Session, open_pool
+from mcsvc.adapters.postgres.unreadable import UnreadableJobs
 from mcsvc.domain import job as moves
 from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, Term, Timing
@@ -34,6 +35,7 @@ class PostgresJobStore:
     """See the port. Threads may share it; `close` it at the end."""
 
     session: Session
+    unreadable: UnreadableJobs = field(default_factory=UnreadableJobs)
 
     @classmethod
     def open(cls, url: str, *, pool_size: int = 10) -> PostgresJobStore:
@@ -46,10 +48,7 @@ class PostgresJobStore:
 
     def create(self, job: Job, snapshot: Snapshot | None = None) -> tuple[Job, bool]:
         """See the port."""
-        stored, made = self.session.transact(partial(_create, job=job, snapshot=snapshot))
-        if not made and stored.body_digest != job.body_digest:
-            raise moves.reused(job)
-        return stored, made
+        return self.session.transact(partial(_create, job=job, snapshot=snapshot))
 
     def get(self, job_id: JobId) -> Job:
         """See the port."""
@@ -72,12 +71,13 @@ class PostgresJobStore:
     def find(self, where: JobFilter, *, limit: int, after: Cursor | None = None) -> list[Job]:
         """See the port."""
         conditions, params = rows.list_conditions(where, after)
-        found = self.session.ask(find_query(conditions), {**params, "limit": limit})
+        found = self.session.ask(find_query(conditions), {**rows.KNOWN, **params, "limit": limit})
         return [rows.job_of(row) for row in found]
 
     def claim_next(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
         """See the port."""
-        claimed = self.session.ask(query("claim_jobs"), {"owner": owner, "limit": limit, "lease": lease})
+        params = {**rows.KNOWN, "owner": owner, "limit": limit, "lease": lease}
+        claimed = self.session.ask(query("claim_jobs"), params)
         return sorted((rows.job_of(row) for row in claimed), key=lambda job: (job.run_after, job.id))
 
     def renew(self, terms: Sequence[Term], *, lease: timedelta) -> set[Term]:
@@ -168,7 +168,9 @@ class PostgresJobStore:
 
     def expired(self, *, limit: int) -> list[Job]:
         """See the port."""
-        return [rows.job_of(row) for row in self.session.ask(query("expired_jobs"), {"limit": limit})]
+        self.unreadable.tell_now_and_then(self.session)
+        found = self.session.ask(query("expired_jobs"), {**rows.KNOWN, "limit": limit})
+        return [rows.job_of(row) for row in found]
 
     def simulated_since(self, subjects: Sequence[Subject], since: datetime) -> set[Subject]:
         """See the port."""
@@ -245,6 +247,8 @@ def _create(connection: Connection, *, job: Job, snapshot: Snapshot | None) -> t
         made = connection.execute(query("job_by_dedup_key"), {"dedup_key": job.dedup_key}).fetchone()
         if made is None:
             raise psycopg.errors.SerializationFailure("the job of this key is not visible yet")
+        if made["body_digest"] != job.body_digest:
+            raise moves.reused(job)
         return rows.job_of(made), False
     if snapshot is not None:
         _put(connection, "put_input", job.id, data=snapshot.data, digest=snapshot.digest)
