@@ -15,7 +15,7 @@ from mcsvc.app.rescue_jobs import RescueJobs
 from mcsvc.app.run_job import RunJob
 from mcsvc.app.run_policy import RunPolicy
 from mcsvc.domain.errors import StoreUnavailable
-from mcsvc.domain.job import Job
+from mcsvc.domain.job import Failure, Job
 from mcsvc.ports.job_store import JobStore, OutboxEvent
 from tests.job_samples import ACCOUNT, ASSESSMENT, LEASE, RECORD, TRADES, new_job, new_owner
 
@@ -91,6 +91,28 @@ class FlakyStore:
             if fails:
                 raise StoreUnavailable("switched off by the test, after the call")
             return answer
+
+        return call
+
+    def as_store(self) -> JobStore:
+        """Itself, as the port it stands in for."""
+        return cast("JobStore", self)
+
+
+class RefusingStore:
+    """A store that takes no failure of these words."""
+
+    def __init__(self, store: JobStore, *, words: str) -> None:
+        self._store = store
+        self._words = words
+
+    def __getattr__(self, name: str) -> object:
+        method = getattr(self._store, name)
+
+        def call(*args: object, **kwargs: object) -> object:
+            if any(isinstance(arg, Failure) and arg.message == self._words for arg in args):
+                raise ValueError("switched off by the test")
+            return method(*args, **kwargs)
 
         return call
 

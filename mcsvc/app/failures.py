@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mcsvc.domain.errors import (
@@ -56,6 +56,14 @@ def verdict_of(error: Exception) -> Verdict:
         return Verdict(failure=failure, worth_retrying=True, away=error.away, retry_after=error.retry_after)
     message = f"Unexpected {type(error).__name__}. The log entry job_attempt_broke with this job's id says where."
     return Verdict(failure=Failure(code="INTERNAL", message=message), worth_retrying=True, foreseen=False)
+
+
+def without_words(verdict: Verdict) -> Verdict:
+    """The same, for words that cannot be stored."""
+    message = (
+        "What was said about it cannot be stored. The log entry job_failure_not_stored with this job's id says why."
+    )
+    return replace(verdict, failure=replace(verdict.failure, message=message))
 
 
 def lease_expired(attempt: int) -> Failure:

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from mcsvc.app import metrics
 from mcsvc.app.events import completed_event, failed_event
-from mcsvc.app.failures import Verdict, verdict_of
+from mcsvc.app.failures import Verdict, verdict_of, without_words
 from mcsvc.app.patience import patiently
 from mcsvc.app.run_attempt import Outcome, RunAttempt
 from mcsvc.app.run_policy import RunPolicy
@@ -87,6 +87,15 @@ class RunJob:
 
     def _fall(self, job: Job, error: Exception, halt: Event) -> bool:
         verdict = verdict_of(error)
+        try:
+            return self._fall_with(job, error, verdict, halt)
+        except (LeaseLost, StoreUnavailable):
+            raise
+        except Exception as refusal:  # noqa: BLE001 — a job must not run again and again over the words of its failure
+            _log.error("job_failure_not_stored", extra={**_fields(job), "code": verdict.failure.code}, exc_info=refusal)
+            return self._fall_with(job, error, without_words(verdict), halt)
+
+    def _fall_with(self, job: Job, error: Exception, verdict: Verdict, halt: Event) -> bool:
         moved = self._move(job, lambda term: self._after(job, term, verdict), halt)
         mark_failed(verdict.failure)
         metrics.attempt_failed(moved, verdict.failure)

@@ -44,10 +44,17 @@ class Trigger(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """Why an attempt failed: a stable code in UPPER_SNAKE_CASE, and what happened with what to do about it."""
+    """Why an attempt failed: a stable code in UPPER_SNAKE_CASE, and what happened with what to do about it.
+
+    The message may quote others. Characters that neither a database nor UTF-8 takes are kept as their escapes.
+    """
 
     code: str
     message: str
+
+    def __post_init__(self) -> None:
+        storable = self.message.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
+        object.__setattr__(self, "message", storable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

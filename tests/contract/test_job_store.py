@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from mcsvc.domain.errors import IllegalMove, JobNotFound, LeaseLost, RequestIdReused
-from mcsvc.domain.job import Job, Progress, State, Timing, term_of
+from mcsvc.domain.job import Failure, Job, Progress, State, Timing, term_of
 from mcsvc.ports.job_store import JobFilter, JobStore, OutboxEvent, Snapshot
 from tests.contract.job_steps import claimed, created, owe
 from tests.job_samples import (
@@ -109,6 +109,13 @@ def test_attempts_never_exceed_their_cap(store: JobStore) -> None:
     with pytest.raises(IllegalMove, match="attempts are used"):
         store.retry(term_of(job), FAILURE, delay=AT_ONCE)
     assert store.get(job.id) == job
+
+
+def test_a_failure_in_any_words_is_stored(store: JobStore) -> None:
+    failure = Failure(code="CORE_SERVICE_INVALID", message="said a\0b\ud800c\udfff and \u2028\U0001f4a5")
+    failed = store.fail(term_of(claimed(store)), failure, event_of)
+    assert store.get(failed.id) == failed
+    assert failed.failure == failure
 
 
 def test_a_job_put_off_waits_and_may_be_tried_once_more(store: JobStore) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from mcsvc.adapters.memory.simulator import Checkpoint, Do, Hang, fails_with
 from mcsvc.app.events import COMPLETED_TOPIC, FAILED_TOPIC
+from mcsvc.app.failures import verdict_of
 from mcsvc.app.run_policy import RunPolicy
 from mcsvc.app.snapshot import build_snapshot, store_form
 from mcsvc.domain.errors import (
@@ -28,7 +29,7 @@ from mcsvc.domain.subject import Settings, Subject, SubjectKind
 from mcsvc.ports.job_store import Snapshot
 from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import result_pb2, trade_pb2
-from tests.job_bench import POLICY, Bench, FlakyStore
+from tests.job_bench import POLICY, Bench, FlakyStore, RefusingStore
 from tests.job_samples import ASSESSMENT, NO_LEASE, RULES, TRADES, new_job
 
 WAIT_S = 10.0
@@ -232,6 +233,24 @@ def test_an_unforeseen_error_shows_its_kind_but_neither_text_nor_trace(caplog: p
     assert "secret" not in job.failure.message
     (record,) = [record for record in caplog.records if record.message == "job_attempt_broke"]
     assert record.exc_info is not None
+
+
+@pytest.mark.parametrize(
+    ("error", "state"), [(CoreServiceInvalid("words"), State.FAILED), (EngineUnavailable("words"), State.PENDING)]
+)
+def test_a_failure_whose_words_are_not_stored_keeps_its_code(
+    error: Exception, state: State, caplog: pytest.LogCaptureFixture
+) -> None:
+    bench = Bench()
+    job = bench.claimed()
+    bench.store = RefusingStore(bench.memory, words="words").as_store()
+    bench.simulator.scripts = fails_with(error)
+    fallen = bench.run(job)
+    assert fallen.state is state
+    assert fallen.failure is not None
+    assert fallen.failure.code == verdict_of(error).failure.code
+    assert "job_failure_not_stored" in fallen.failure.message
+    assert "job_failure_not_stored" in {record.message for record in caplog.records}
 
 
 def test_waits_double_and_are_never_less_than_the_other_side_asked_for() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcsvc.domain import job as moves
 from mcsvc.domain.errors import IllegalMove
-from mcsvc.domain.job import Job, Progress, State, Timing
+from mcsvc.domain.job import Failure, Job, Progress, State, Timing
 from tests.job_samples import FAILURE, new_job, new_owner
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -98,3 +98,16 @@ def test_waits_double_up_to_a_cap_and_jitter_spreads_only_their_upper_half(attem
     full = min(base * 2 ** min(attempt - 1, 20), cap)
     wait = moves.backoff(attempt, base=base, cap=cap, jitter=jitter)
     assert full / 2 <= wait <= full
+
+
+@given(st.text(st.characters(codec=None)))
+def test_the_words_of_a_failure_can_be_stored_and_those_that_could_be_are_as_they_were(words: str) -> None:
+    message = Failure(code="X", message=words).message
+    assert "\0" not in message
+    assert message.encode().decode() == message
+    if "\0" not in words and not any("\ud800" <= letter <= "\udfff" for letter in words):
+        assert message == words
+
+
+def test_what_cannot_be_stored_of_a_failure_is_kept_as_its_escape() -> None:
+    assert Failure(code="X", message="a\0b\ud800").message == r"a\x00b\ud800"
