@@ -75,6 +75,12 @@ def lease_expired(attempt: int) -> Failure:
     return Failure(code="LEASE_EXPIRED", message=message)
 
 
+def no_thread() -> Failure:
+    """The worker that took an attempt could not begin it."""
+    message = "The worker had no thread left for the attempt: look at the limits of its process. Another may take it."
+    return Failure(code="WORKER_EXHAUSTED", message=message)
+
+
 def _code_of(error: Retryable) -> str:
     if isinstance(error, OutOfTime):
         return "TIMED_OUT"

@@ -8,11 +8,15 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Condition, Event, Thread
 from typing import final
 
+from mcsvc.app import metrics
+from mcsvc.app.failures import no_thread
+from mcsvc.domain.errors import LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Job, OwnerId, Term, term_of
 from mcsvc.ending import Countdown
 from mcsvc.entrypoints.lease_keeper import LeaseKeeper
@@ -135,7 +139,18 @@ class WorkerPool:
         if self._stopping.is_set():  # a claim that was under way when the worker was stopped
             halt.set()
         _log.info("job_claimed", extra={"job_id": str(job.id), "attempt": job.attempt})
-        Thread(target=self._run, args=(job, term, halt), name=f"job-{job.id}", daemon=True).start()
+        try:
+            Thread(target=self._run, args=(job, term, halt), name=f"job-{job.id}", daemon=True).start()
+        except (RuntimeError, MemoryError) as error:  # the process may have no more threads
+            self._release(term)
+            self._put_off(job, term, error)
+
+    def _put_off(self, job: Job, term: Term, error: Exception) -> None:
+        """Not handed back: this worker goes on claiming. With the store away it is rescued: nobody renews its lease."""
+        _log.error("job_not_begun", extra={"job_id": str(job.id), "attempt": job.attempt, "reason": str(error)})
+        failure = no_thread()
+        with suppress(LeaseLost, StoreUnavailable):
+            metrics.attempt_failed(self._store.put_off(term, failure, delay=self._settings.rescue_every), failure)
 
     def _run(self, job: Job, term: Term, halt: Event) -> None:
         go_on = False
@@ -144,13 +159,16 @@ class WorkerPool:
         except Exception:  # noqa: BLE001 — a bug in one run must not end the worker
             _log.exception("job_run_broke", extra={"job_id": str(job.id), "attempt": job.attempt})
         finally:
-            self._keeper.release(term)
-            with self._changed:
-                self._running.discard(term)
-                self._changed.notify_all()
+            self._release(term)
             if go_on:
                 self._claims.wake()
             self._sendings.wake()
+
+    def _release(self, term: Term) -> None:
+        self._keeper.release(term)
+        with self._changed:
+            self._running.discard(term)
+            self._changed.notify_all()
 
     def _send_the_rest(self) -> None:
         try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from threading import Event, Semaphore
+from threading import Event, Semaphore, Thread
 
 import pytest
 
@@ -22,6 +22,7 @@ from mcsvc.app.run_policy import RunPolicy
 from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
 from mcsvc.domain.job import Job, State, term_of
 from mcsvc.ending import together
+from mcsvc.entrypoints import worker
 from mcsvc.entrypoints.lease_keeper import LeaseKeeper
 from mcsvc.entrypoints.loop import Loop
 from mcsvc.entrypoints.worker import WorkerPool, WorkerSettings
@@ -200,6 +201,40 @@ def test_a_sending_that_does_not_end_is_left_behind_and_not_begun_again() -> Non
         assert not begun.acquire(blocking=False), "another sending was begun"
     finally:
         never.set()
+
+
+class NoThread(Thread):
+    """What Python raises where the system gives no further thread."""
+
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_jobs_whose_threads_cannot_be_started_are_put_off_and_run_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = Works(settings=replace(QUICK, rescue_every=timedelta(0), grace=WAIT))
+    jobs = works.jobs(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "Thread", NoThread)
+        works.pool.claim_once()
+    assert works.pool.running() == 0
+    for job in jobs:
+        put_off = works.store.get(job.id)
+        assert (put_off.state, put_off.attempt, put_off.max_attempts) == (State.PENDING, 1, 4)
+        assert put_off.failure is not None
+        assert put_off.failure.code == "WORKER_EXHAUSTED"
+    works.pool.claim_once()
+    assert works.pool.stop()
+    assert {works.store.get(job.id).state for job in jobs} == {State.SUCCEEDED}
+
+
+def test_a_job_that_can_be_neither_started_nor_put_off_is_left_to_the_rescue(monkeypatch: pytest.MonkeyPatch) -> None:
+    works = Works(settings=replace(QUICK, lease=NO_LEASE))
+    jobs = works.jobs(2)
+    monkeypatch.setattr(worker, "Thread", NoThread)
+    works.store.faults = [None, StoreUnavailable("away"), StoreUnavailable("away")]
+    works.pool.claim_once()
+    assert works.pool.running() == 0
+    assert {job.id for job in works.store.expired(limit=9)} == {job.id for job in jobs}
 
 
 def test_a_dead_workers_job_is_rescued_and_finished_by_another() -> None:
