@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, assert_never
@@ -15,13 +15,14 @@ from mcsvc.adapters import core_service_codec as codec
 from mcsvc.adapters.core_service_failures import raise_for_failure, unreachable
 from mcsvc.domain.errors import CoreServiceInvalid, SubjectNotFound
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.core_service import AccountPage, AccountRecord
+from mcsvc.ports.core_service import AccountPage, AccountRecord, without_limit
 from montecarlo.v1 import trade_pb2
 
 MAX_TRADES = 100_000
 """The longest history the API takes; a Core Service that has more sends the latest."""
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
+_OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _tracer = trace.get_tracer(__name__)
 
 
@@ -55,18 +56,18 @@ class HttpCoreService:
             mounts=dict.fromkeys(_LOOPBACK),  # never through the environment's proxy
         )
 
-    def account(self, subject: Subject) -> AccountRecord:
+    def account(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> AccountRecord:
         """See the port."""
         status_field = "outcome" if subject.kind is SubjectKind.ASSESSMENT else "status"
-        body = self._get(_path(subject), {}, subject)
+        body = self._get(_path(subject), {}, subject, may_go_on)
         return codec.account_record(body, ref=subject.ref, status_field=status_field)
 
-    def trades(self, subject: Subject) -> Sequence[trade_pb2.Trade]:
+    def trades(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> Sequence[trade_pb2.Trade]:
         """See the port."""
         found: list[trade_pb2.Trade] = []
         token, seen = "", {""}
         while True:
-            body = self._get(f"{_path(subject)}/trades", self._page(token), subject)
+            body = self._get(f"{_path(subject)}/trades", self._page(token), subject, may_go_on)
             found += codec.trades(body, first=len(found))
             if len(found) > MAX_TRADES:
                 raise CoreServiceInvalid(f"trades: more than {MAX_TRADES:,}. Send the latest {MAX_TRADES:,} only.")
@@ -93,9 +94,15 @@ class HttpCoreService:
     def _page(self, token: str) -> dict[str, str]:
         return {"page_size": self._page_size} | ({"page_token": token} if token else {})
 
-    def _get(self, path: str, query: Mapping[str, str], subject: Subject | None = None) -> codec.Body:
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        subject: Subject | None = None,
+        may_go_on: Callable[[], None] = without_limit,
+    ) -> codec.Body:
         """The JSON object at a path."""
-        response = self._send(path, query, subject)
+        response = self._send(path, query, subject, may_go_on)
         try:
             body: Any = response.json()
         except ValueError as error:
@@ -104,19 +111,37 @@ class HttpCoreService:
             raise CoreServiceInvalid(f"{path}: the body is a {type(body).__name__} instead of an object.")
         return body
 
-    def _send(self, path: str, query: Mapping[str, str], subject: Subject | None = None) -> httpx.Response:
+    def _send(
+        self,
+        path: str,
+        query: Mapping[str, str],
+        subject: Subject | None = None,
+        may_go_on: Callable[[], None] = without_limit,
+    ) -> httpx.Response:
         """One call, in a span of its own whose context goes with it."""
+        may_go_on()
         with _tracer.start_as_current_span("core_service.get", kind=trace.SpanKind.CLIENT) as span:
             span.set_attributes({"http.request.method": "GET", "url.path": path})
             headers: dict[str, str] = {}
             propagate.inject(headers)
             try:
-                response = self._client.get(path, params=query, headers=headers)
+                with self._client.stream("GET", path, params=query, headers=headers) as answering:
+                    response = _read(answering, may_go_on)
             except httpx.RequestError as error:
                 raise unreachable(self._client.base_url, error) from error
             span.set_attribute("http.response.status_code", response.status_code)
             raise_for_failure(response, subject)
             return response
+
+
+def _read(answering: httpx.Response, may_go_on: Callable[[], None]) -> httpx.Response:
+    """The whole answer, unpacked. The client's own timeout is for each piece, of which a slow server sends many."""
+    pieces: list[bytes] = []
+    for piece in answering.iter_bytes():
+        may_go_on()
+        pieces.append(piece)
+    headers = [(name, value) for name, value in answering.headers.multi_items() if name not in _OF_PACKING]
+    return httpx.Response(answering.status_code, headers=headers, content=b"".join(pieces), request=answering.request)
 
 
 def _path(subject: Subject) -> str:

@@ -10,9 +10,9 @@ from typing import TypeVar
 
 from mcsvc.app.patience import patiently
 from mcsvc.app.run_policy import RunPolicy
-from mcsvc.app.run_reporter import RunReporter, out_of_time
+from mcsvc.app.run_reporter import RunReporter, out_of_time, out_of_time_to_fetch
 from mcsvc.app.snapshot import build_snapshot
-from mcsvc.domain.errors import EngineRejected, EngineUnavailable
+from mcsvc.domain.errors import EngineRejected, EngineUnavailable, RunStopped
 from mcsvc.domain.job import Job, Timing, term_of
 from mcsvc.ports.clock import Clock
 from mcsvc.ports.core_service import CoreService
@@ -47,19 +47,26 @@ class RunAttempt:
         """Blocks until the result is there or `halt` ends the run."""
         started = self.clock.monotonic()
         deadline = started + self.policy.timeout.total_seconds()
-        snapshot = self._snapshot(job, halt)
+        snapshot = self._snapshot(job, halt, deadline)
         fetched = self.clock.monotonic()
         result = self._simulate(job, snapshot, halt, deadline)
         simulated = self.clock.monotonic()
         timing = replace(job.timing, fetch_s=fetched - started, simulate_s=simulated - fetched)
         return Outcome(result=result, timing=timing)
 
-    def _snapshot(self, job: Job, halt: Event) -> Snapshot:
+    def _snapshot(self, job: Job, halt: Event, deadline: float) -> Snapshot:
         stored = self._patiently(lambda: self.store.snapshot(job.id), halt)
         if stored is not None:
             return stored
-        account = self.core.account(job.subject)
-        trades = self.core.trades(job.subject)
+
+        def may_go_on() -> None:
+            if halt.is_set():
+                raise RunStopped("The run was halted while its input was fetched.")
+            if self.clock.monotonic() > deadline:
+                raise out_of_time_to_fetch(self.policy)
+
+        account = self.core.account(job.subject, may_go_on=may_go_on)
+        trades = self.core.trades(job.subject, may_go_on=may_go_on)
         snapshot = build_snapshot(trades, account.rules, account.state, job.settings, fetched_at=self.clock.now())
         self._patiently(lambda: self.store.save_snapshot(term_of(job), snapshot), halt)
         return snapshot

@@ -57,6 +57,14 @@ class RunReporter:
             _log.warning("job_report_dropped", extra={"job_id": str(self.term.job_id), "reason": str(error)})
 
 
+def out_of_time_to_fetch(policy: RunPolicy) -> OutOfTime:
+    """The error of an attempt whose input did not come within that time."""
+    limit = policy.timeout.total_seconds()
+    return OutOfTime(
+        f"The Core Service gave no whole input within the attempt's limit of {limit:g} s. Look at its load."
+    )
+
+
 def out_of_time(policy: RunPolicy) -> OutOfTime:
     """The error of an attempt that took longer than the policy allows."""
     limit = policy.timeout.total_seconds()

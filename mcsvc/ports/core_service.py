@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -30,17 +30,22 @@ class AccountPage:
     next_page_token: str
 
 
+def without_limit() -> None:
+    """A `may_go_on` of who can wait for as long as it takes."""
+
+
 class CoreService(Protocol):
     """See the module.
 
     Every method raises CoreServiceUnavailable, and CoreServiceInvalid for data that breaks the contract.
+    `may_go_on` is called before each request and as each piece of its answer comes; what it raises ends the call.
     """
 
-    def account(self, subject: Subject) -> AccountRecord:
+    def account(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> AccountRecord:
         """Raises SubjectNotFound."""
         ...
 
-    def trades(self, subject: Subject) -> Sequence[trade_pb2.Trade]:
+    def trades(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> Sequence[trade_pb2.Trade]:
         """The whole history, all pages, by close time. Raises SubjectNotFound."""
         ...
 

@@ -11,10 +11,11 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from threading import Event, Thread
 
 import httpx
 import pytest
@@ -214,6 +215,58 @@ def test_a_service_that_accepts_but_never_answers_is_given_up() -> None:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with client(address, read_s=0.1) as core, pytest.raises(CoreServiceUnavailable, match="ReadTimeout"):
             core.account(STEADY)
+
+
+class Enough(Exception):
+    """The caller of the test has waited long enough."""
+
+
+@contextmanager
+def dripping() -> Iterator[tuple[str, Event]]:
+    """A server whose one answer comes byte by byte and never ends, and the event of its client having left."""
+    left = Event()
+
+    def serve() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(ConnectionError):
+            connection.recv(65536)
+            connection.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n{"
+            )
+            while True:
+                connection.sendall(b" ")
+        left.set()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", left
+
+
+@pytest.mark.parametrize("ask", [HttpCoreService.account, HttpCoreService.trades])
+def test_an_answer_that_drips_is_left_when_its_caller_may_not_go_on(ask: Callable[..., object]) -> None:
+    asked: list[int] = []
+
+    def may_go_on() -> None:
+        asked.append(1)
+        if len(asked) == 4:
+            raise Enough
+
+    with dripping() as (address, left), client(address) as core:
+        with pytest.raises(Enough):
+            ask(core, STEADY, may_go_on=may_go_on)
+        assert left.wait(10), "the connection is still open"
+
+
+def test_whoever_may_not_go_on_asks_for_no_further_page(url: str) -> None:
+    asked: list[int] = []
+
+    def may_go_on() -> None:
+        asked.append(1)
+        if len(asked) == 5:
+            raise Enough
+
+    with client(url, page_size=1) as core, pytest.raises(Enough):
+        core.trades(STEADY, may_go_on=may_go_on)
 
 
 def test_a_service_that_is_not_there_is_unavailable() -> None:

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import final
 
 from mcsvc.domain.errors import SubjectNotFound
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.core_service import AccountPage, AccountRecord
+from mcsvc.ports.core_service import AccountPage, AccountRecord, without_limit
 from montecarlo.v1 import trade_pb2
 
 
 @final
 @dataclass(kw_only=True)
 class MemoryCoreService:
-    """The `CoreService` of unit tests. `faults` are raised by the next calls, one each; None lets a call pass."""
+    """The `CoreService` of unit tests. `faults` are raised by the next calls, one each; None lets a call pass.
+
+    `pieces` are what happens while the answers come: each is done before the caller is asked whether to go on.
+    """
 
     page_size: int = 2
     accounts: dict[Subject, AccountRecord] = field(default_factory=dict)
     histories: dict[Subject, list[trade_pb2.Trade]] = field(default_factory=dict)
     faults: list[Exception | None] = field(default_factory=list)
+    pieces: list[Callable[[], None]] = field(default_factory=list)
     calls: int = 0
 
     def put(self, subject: Subject, record: AccountRecord, trades: Sequence[trade_pb2.Trade]) -> None:
@@ -28,16 +32,16 @@ class MemoryCoreService:
         self.accounts[subject] = record
         self.histories[subject] = list(trades)
 
-    def account(self, subject: Subject) -> AccountRecord:
+    def account(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> AccountRecord:
         """The account as it was put."""
-        self._call()
+        self._call(may_go_on)
         if subject not in self.accounts:
             raise SubjectNotFound(f"No {subject.kind.value} {subject.ref} in the Core Service; check the id.")
         return self.accounts[subject]
 
-    def trades(self, subject: Subject) -> Sequence[trade_pb2.Trade]:
+    def trades(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> Sequence[trade_pb2.Trade]:
         """The trades as they were put."""
-        self._call()
+        self._call(may_go_on)
         if subject not in self.histories:
             raise SubjectNotFound(f"No {subject.kind.value} {subject.ref} in the Core Service; check the id.")
         return self.histories[subject]
@@ -58,8 +62,12 @@ class MemoryCoreService:
         """Raises the next fault, if there is one."""
         self._call()
 
-    def _call(self) -> None:
+    def _call(self, may_go_on: Callable[[], None] = without_limit) -> None:
+        may_go_on()
         self.calls += 1
+        while self.pieces:
+            self.pieces.pop(0)()
+            may_go_on()
         fault = self.faults.pop(0) if self.faults else None
         if fault is not None:
             raise fault

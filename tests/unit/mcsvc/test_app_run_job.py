@@ -283,6 +283,27 @@ def test_an_engine_that_ignores_the_limit_is_ended_at_its_next_report() -> None:
     assert failure.code == "TIMED_OUT"
 
 
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_an_input_that_does_not_come_within_the_limit_of_the_run_is_left(pieces: int) -> None:
+    bench = Bench(policy=replace(POLICY, timeout=timedelta(seconds=10)))
+    bench.core.pieces = [lambda: bench.clock.advance(timedelta(seconds=11 / pieces))] * (pieces + 5)
+    job = bench.run(bench.claimed())
+    assert (job.state, job.attempt) == (State.PENDING, 1)
+    assert job.failure is not None
+    assert job.failure.code == "TIMED_OUT"
+    assert "Core Service" in job.failure.message
+    assert len(bench.core.pieces) == 5
+    assert bench.simulator.inputs == []
+
+
+def test_a_run_that_is_halted_leaves_the_input_it_fetches() -> None:
+    bench = Bench()
+    bench.core.pieces = [bench.stopping.set, bench.halt.set, pytest.fail]
+    back = bench.run(bench.claimed())
+    assert (back.state, back.attempt, back.failure) == (State.PENDING, 0, None)
+    assert bench.core.pieces == [pytest.fail]
+
+
 def test_progress_is_written_at_most_once_a_second() -> None:
     bench = Bench()
     seen: list[Progress] = []

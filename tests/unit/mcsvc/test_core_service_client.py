@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import zlib
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -151,6 +153,21 @@ def test_times_are_those_that_protobuf_reads(at: datetime, fraction: str) -> Non
     [trade] = answering({"trades": [TRADE | {"closed_at": text, "opened_at": text}]}).trades(FUNDED)
 
     assert trade.closed_at == trade.opened_at == wanted
+
+
+@pytest.mark.parametrize("packing", ["gzip", "deflate"])
+def test_a_packed_answer_is_unpacked(packing: str) -> None:
+    plain = json.dumps({"trades": [TRADE]}).encode()
+    packed = gzip.compress(plain) if packing == "gzip" else zlib.compress(plain)
+    [trade] = answering(packed, headers={"content-encoding": packing}).trades(FUNDED)
+    assert trade.pnl == "-12.50"
+
+
+def test_an_answer_that_is_not_packed_as_it_says_is_worth_another_attempt() -> None:
+    with pytest.raises(CoreServiceUnavailable, match="DecodingError"):
+        client(
+            lambda request: httpx.Response(200, stream=httpx.ByteStream(b"{}"), headers={"content-encoding": "gzip"})
+        ).trades(FUNDED)
 
 
 def test_a_list_whose_pages_go_round_in_a_circle_is_refused() -> None:
