@@ -222,7 +222,14 @@ def _scheduler(config: Config, told: Telemetry, adapters: Adapters, trigger: Tri
         clock=adapters.clock,
         fresh_for=config.sweep_fresh_for,
     )
-    return SweepScheduler(sweep, adapters.clock, told.metrics, cron=config.sweep_cron, zone=config.sweep_time_zone)
+    return SweepScheduler(
+        sweep,
+        adapters.clock,
+        told.metrics,
+        cron=config.sweep_cron,
+        zone=config.sweep_time_zone,
+        patience=config.outage_patience,
+    )
 
 
 def _dependencies(adapters: Adapters, metrics: Metrics) -> list[Dependency]:

@@ -146,7 +146,7 @@ class Config:
         Variable(
             "MCSVC_OUTAGE_PATIENCE_S",
             values.seconds,
-            "How old a job may become while the engine or the Core Service is away, at no cost of attempts",
+            "How old a job, or a sweep, may become while what it needs is away, at no cost of attempts",
             default="21600",
         ),
     ]

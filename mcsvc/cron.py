@@ -8,9 +8,7 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-GRACE = timedelta(hours=1)
-"""A time that was due this long ago is still served."""
-
+_FIRST_WINDOW = timedelta(hours=1)  # looked through for the latest time due; doubled while there is none
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
@@ -37,12 +35,25 @@ def _named(part: str) -> str:
     return ",".join(_WEEKDAYS[day] for day in days)
 
 
-def due_time(trigger: CronTrigger, now: datetime, zone: ZoneInfo) -> datetime:
-    """The latest time due within the grace before `now`, in the zone; if there is none, the start of `now`'s day."""
-    local = now.astimezone(zone)
-    due = trigger.get_next_fire_time(None, local - GRACE)
-    latest = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    while due is not None and due <= local:
-        latest = due
-        due = trigger.get_next_fire_time(due, due)
+def next_due(trigger: CronTrigger, after: datetime) -> datetime:
+    """The first time due after this one, in the trigger's zone."""
+    local = after.astimezone(trigger.timezone)
+    due: datetime = trigger.get_next_fire_time(local, local)
+    return due
+
+
+def latest_due(trigger: CronTrigger, now: datetime, *, within: timedelta) -> datetime | None:
+    """The latest time due by `now` and less than `within` before it, in the trigger's zone. None if there is none."""
+    window = min(_FIRST_WINDOW, within)
+    while True:
+        latest = _latest_after(trigger, now - window, now)
+        if latest is not None or window == within:
+            return latest
+        window = min(2 * window, within)
+
+
+def _latest_after(trigger: CronTrigger, start: datetime, now: datetime) -> datetime | None:
+    latest, due = None, next_due(trigger, start)
+    while due <= now:
+        latest, due = due, next_due(trigger, due)
     return latest

@@ -163,4 +163,5 @@ def environ(*, database_url: str, brokers: str, engine_port: int, core_url: str,
         "MCSVC_WATCH_POLL_S": "0.05",
         "MCSVC_WORKER_POLL_S": "0.05",
         "MCSVC_SHUTDOWN_TIMEOUT_S": "5",
+        "MCSVC_SWEEP_CRON": "0 0 29 2 *",
     }

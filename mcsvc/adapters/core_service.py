@@ -15,6 +15,7 @@ from mcsvc.adapters import core_service_codec as codec
 from mcsvc.adapters.core_service_failures import raise_for_failure, unreachable
 from mcsvc.domain.errors import CoreServiceInvalid, SubjectNotFound
 from mcsvc.domain.subject import Subject, SubjectKind
+from mcsvc.observability.logs import get_logger
 from mcsvc.ports.core_service import AccountPage, AccountRecord, without_limit
 from montecarlo.v1 import trade_pb2
 
@@ -23,6 +24,7 @@ MAX_TRADES = 100_000
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
 _OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+_log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
 
 
@@ -81,7 +83,10 @@ class HttpCoreService:
     def active_funded_accounts(self, page_token: str) -> AccountPage:
         """See the port."""
         body = self._get("/v1/funded-accounts", {"status": "ACTIVE"} | self._page(page_token))
-        return codec.funded_account_page(body)
+        page = codec.funded_account_page(body)
+        if page.refused:
+            _log.warning("funded_accounts_refused", count=len(page.refused), first=page.refused[0])
+        return page
 
     def ping(self) -> None:
         """See the port."""

@@ -22,6 +22,7 @@ Body = Mapping[str, Any]
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
+_ID_LENGTH = 128
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _OPTIONAL_AMOUNTS = ("mae", "mfe", "commission", "quantity")
 
@@ -52,10 +53,15 @@ def trades(body: Body, *, first: int) -> list[trade_pb2.Trade]:
 
 
 def funded_account_page(body: Body) -> AccountPage:
-    """One page of funded account ids."""
-    items = enumerate(_list(body, "funded_accounts"))
-    ids = [_text(_object(item, f"funded_accounts[{n}]"), "id", where=f"funded_accounts[{n}].id") for n, item in items]
-    return AccountPage(ids=ids, next_page_token=next_page_token(body))
+    """One page of funded account ids. An entry that breaks the contract is refused alone: the others are still good."""
+    ids: list[str] = []
+    refused: list[str] = []
+    for number, item in enumerate(_list(body, "funded_accounts")):
+        try:
+            ids.append(_account_id(item, f"funded_accounts[{number}]"))
+        except CoreServiceInvalid as error:
+            refused.append(str(error))
+    return AccountPage(ids=ids, next_page_token=next_page_token(body), refused=refused)
 
 
 def next_page_token(body: Body) -> str:
@@ -64,6 +70,13 @@ def next_page_token(body: Body) -> str:
     if not isinstance(token, str):
         raise CoreServiceInvalid(f"next_page_token: {token!r} is not a string.")
     return token
+
+
+def _account_id(item: object, where: str) -> str:
+    ref = _text(_object(item, where), "id", where=f"{where}.id")
+    if len(ref) > _ID_LENGTH or not ref.isprintable():
+        raise CoreServiceInvalid(f"{where}.id: {ref[:_ID_LENGTH]!r} is not 1 to {_ID_LENGTH} printable characters.")
+    return ref
 
 
 def _trade(item: object, where: str) -> trade_pb2.Trade:

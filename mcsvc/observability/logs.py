@@ -20,7 +20,7 @@ from opentelemetry import trace
 
 _bound: ContextVar[dict[str, object]] = ContextVar("mcsvc_log_fields")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NOISY = {"apscheduler": logging.WARNING, "httpx": logging.WARNING, "httpcore": logging.WARNING}
+_NOISY = {"httpx": logging.WARNING, "httpcore": logging.WARNING}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,14 @@ class AccountRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountPage:
-    """One page of funded account ids; an empty token says it was the last."""
+    """One page of funded account ids; an empty token says it was the last.
+
+    `refused` says what is wrong with each entry that breaks the contract and so is left out.
+    """
 
     ids: Sequence[str]
     next_page_token: str
+    refused: Sequence[str] = ()
 
 
 def without_limit() -> None:

@@ -155,8 +155,10 @@ class JobStore(Protocol):
         """RUNNING jobs whose lease is over, with the term they ran under: a worker died or stalls."""
         ...
 
-    def simulated_since(self, subjects: Sequence[Subject], since: datetime) -> set[Subject]:
-        """Those of the subjects that have a job created at or after `since` which is neither FAILED nor CANCELLED."""
+    def simulated_since(self, subjects: Sequence[Subject], since: datetime, *, swept_since: datetime) -> set[Subject]:
+        """Those of the subjects that have a job, neither FAILED nor CANCELLED, created at or after `since`, or at or
+        after `swept_since` if the schedule made it.
+        """
         ...
 
     def unsent(self, *, limit: int) -> list[OutboxEvent]:

@@ -68,9 +68,20 @@ def test_only_jobs_that_are_recent_and_not_lost_count_as_simulated(store: JobSto
     store.fail(term_of(failed), FAILURE, event_of)
     created(store, new_job(subject=replace(subject("assessment"), kind=SubjectKind.ASSESSMENT)))
     asked = [subject(ref) for ref in ("pending", "cancelled", "failed", "assessment", "unknown")]
-    assert store.simulated_since(asked, store.now() - HOUR) == {subject("pending")}
-    assert store.simulated_since(asked, store.now() + HOUR) == set()
-    assert store.simulated_since([], store.now() - HOUR) == set()
+    before, later = store.now() - HOUR, store.now() + HOUR
+    assert store.simulated_since(asked, before, swept_since=before) == {subject("pending")}
+    assert store.simulated_since(asked, later, swept_since=later) == set()
+    assert store.simulated_since([], before, swept_since=before) == set()
+
+
+def test_a_job_of_the_schedule_counts_as_simulated_from_a_time_of_its_own(store: JobStore) -> None:
+    asked = replace(ACCOUNT, ref="asked"), replace(ACCOUNT, ref="swept")
+    created(store, new_job(subject=asked[0]))
+    created(store, new_job(subject=asked[1], trigger=Trigger.SCHEDULE))
+    before, later = store.now() - HOUR, store.now() + HOUR
+    assert store.simulated_since(asked, before, swept_since=later) == {asked[0]}
+    assert store.simulated_since(asked, later, swept_since=before) == {asked[1]}
+    assert store.simulated_since(asked, before, swept_since=before) == set(asked)
 
 
 def test_an_event_is_owed_until_it_is_marked_sent(store: JobStore) -> None:

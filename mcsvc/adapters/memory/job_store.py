@@ -12,7 +12,7 @@ from typing import final
 from mcsvc.adapters.memory.outbox import MemoryOutbox
 from mcsvc.domain import job as moves
 from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
-from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing
+from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing, Trigger
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.clock import Clock
 from mcsvc.ports.job_store import Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
@@ -152,12 +152,16 @@ class MemoryJobStore:
             over = sorted((end, job_id) for job_id, end in self._leases.items() if end <= now)
             return [self._jobs[job_id] for _, job_id in over[:limit]]
 
-    def simulated_since(self, subjects: Sequence[Subject], since: datetime) -> set[Subject]:
+    def simulated_since(self, subjects: Sequence[Subject], since: datetime, *, swept_since: datetime) -> set[Subject]:
         """See the port."""
+        lost = {State.FAILED, State.CANCELLED}
+
+        def recent(job: Job) -> bool:
+            return job.create_time >= (swept_since if job.trigger is Trigger.SCHEDULE else since)
+
         with self._call():
-            lost = {State.FAILED, State.CANCELLED}
-            recent = {job.subject for job in self._jobs.values() if job.create_time >= since and job.state not in lost}
-            return recent & set(subjects)
+            found = {job.subject for job in self._jobs.values() if recent(job) and job.state not in lost}
+            return found & set(subjects)
 
     def unsent(self, *, limit: int) -> list[OutboxEvent]:
         """See the port."""

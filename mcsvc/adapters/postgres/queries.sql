@@ -146,12 +146,13 @@ LIMIT %(limit)s
 SELECT count(*) AS jobs, min(id::text) AS example FROM jobs WHERE state IN ('pending', 'running') AND NOT {readable}
 
 -- name: simulated_since
--- Which of these subjects have a recent job that was not lost.
+-- Which of these subjects have a recent job that was not lost. `earliest` is the lesser of the two times, for the index.
 SELECT DISTINCT subject_kind, subject_ref
 FROM jobs
 WHERE subject_kind = %(kind)s
     AND subject_ref = ANY (%(refs)s)
-    AND create_time >= %(since)s
+    AND create_time >= %(earliest)s
+    AND create_time >= CASE WHEN trigger_kind = 'schedule' THEN %(swept_since)s ELSE %(since)s END
     AND state NOT IN ('failed', 'cancelled')
 
 -- name: put_event

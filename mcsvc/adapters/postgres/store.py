@@ -172,12 +172,13 @@ class PostgresJobStore:
         found = self.session.ask(query("expired_jobs"), {**rows.KNOWN, "limit": limit})
         return [rows.job_of(row) for row in found]
 
-    def simulated_since(self, subjects: Sequence[Subject], since: datetime) -> set[Subject]:
+    def simulated_since(self, subjects: Sequence[Subject], since: datetime, *, swept_since: datetime) -> set[Subject]:
         """See the port."""
         found: set[Subject] = set()
         for kind in {subject.kind for subject in subjects}:
             refs = [subject.ref for subject in subjects if subject.kind is kind]
-            params = {"kind": kind.value, "refs": refs, "since": since}
+            times = {"since": since, "swept_since": swept_since, "earliest": min(since, swept_since)}
+            params = {"kind": kind.value, "refs": refs, **times}
             recent = self.session.ask(query("simulated_since"), params)
             found |= {Subject(kind=SubjectKind(row["subject_kind"]), ref=row["subject_ref"]) for row in recent}
         return found

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -192,6 +193,24 @@ def test_a_database_outage_holds_messages_and_loses_none(running: Running) -> No
 def test_no_line_of_the_log_is_anything_but_json(running: Running) -> None:
     assert "not_json" not in running.service.events()
     assert running.service.process.poll() is None
+
+
+def test_a_service_that_starts_after_a_sweep_was_due_makes_up_for_it_once(world: World) -> None:
+    database, topic = world.postgres.create_database(), f"test.{uuid4().hex}"
+    due = datetime.now(UTC) - timedelta(minutes=30)
+    variables = world.environ(database, topic) | {"MCSVC_SWEEP_CRON": f"{due.minute} {due.hour} * * *"}
+    reports = []
+    for _ in range(2):
+        with service_process(variables) as service:
+            reports.append(service.wait_for("sweep_done"))
+            sample = httpx.get(f"http://127.0.0.1:{service.wait_for('service_started')['http_port']}/metrics").text
+    first, second = reports
+    assert first["triggered"] == first["seen"] == second["skipped"] > 0
+    assert first["due"] == second["due"] == due.isoformat(timespec="minutes")
+    assert "mcsvc_sweep_last_success_seconds " in sample
+    with psycopg.connect(world.postgres.url(database)) as connection:
+        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (first["seen"],)
+    world.postgres.drop_database(database)
 
 
 def test_sigterm_hands_the_running_job_back_and_exits_in_order(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from threading import Event
 
 import pytest
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -14,11 +15,12 @@ from mcsvc.adapters.memory.core_service import MemoryCoreService
 from mcsvc.adapters.memory.job_store import MemoryJobStore
 from mcsvc.app.ingest_assessment import AssessmentCompleted, IngestAssessment
 from mcsvc.app.snapshot import build_snapshot, from_settings_message, to_settings_message
-from mcsvc.app.sweep_funded_accounts import SweepFundedAccounts, SweepReport
+from mcsvc.app.sweep_funded_accounts import SweepFundedAccounts, SweepHalted, SweepReport
 from mcsvc.app.trigger_simulation import TriggerRequest, TriggerSimulation
-from mcsvc.domain.errors import CoreServiceUnavailable, RequestIdReused
+from mcsvc.domain.errors import CoreServiceInvalid, CoreServiceUnavailable, RequestIdReused
 from mcsvc.domain.job import Job, State, Trigger
 from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind, settings_form
+from mcsvc.ports.core_service import AccountPage
 from mcsvc.ports.job_store import JobFilter
 from montecarlo.v1 import settings_pb2
 from tests.job_samples import ASSESSMENT, RECORD, RULES, TRADES, new_job_id
@@ -39,6 +41,9 @@ class Office:
         self.trigger = TriggerSimulation(store=self.store, clock=self.clock, new_id=new_job_id, max_attempts=3)
         self.ingest = IngestAssessment(trigger=self.trigger)
         self.sweep = SweepFundedAccounts(core=self.core, store=self.store, trigger=self.trigger, clock=self.clock)
+
+    def swept(self, due: datetime) -> SweepReport:
+        return self.sweep(due, Event())
 
     def jobs(self) -> list[Job]:
         return self.store.find(JobFilter(), limit=1000)
@@ -185,7 +190,7 @@ def test_a_sweep_makes_a_job_for_every_active_account_on_every_page() -> None:
     office = Office()
     office.fund("a", "b", "c", "d", "e")
     office.core.accounts[account("c")] = replace(RECORD, status="CLOSED")
-    assert office.sweep(MONDAY) == SweepReport(seen=4, triggered=4, skipped=0)
+    assert office.swept(MONDAY) == SweepReport(seen=4, triggered=4, skipped=0)
     assert {job.subject.ref for job in office.jobs()} == {"a", "b", "d", "e"}
     assert {job.trigger for job in office.jobs()} == {Trigger.SCHEDULE}
 
@@ -195,16 +200,16 @@ def test_a_sweep_leaves_out_accounts_simulated_in_the_last_day() -> None:
     office.fund("asked", "other")
     office.trigger(TriggerRequest(subject=account("asked"), settings=Settings(), trigger=Trigger.API))
     office.clock.advance(timedelta(hours=22))
-    assert office.sweep(MONDAY) == SweepReport(seen=2, triggered=1, skipped=1)
+    assert office.swept(MONDAY) == SweepReport(seen=2, triggered=1, skipped=1)
 
 
 def test_a_sweep_repeated_for_the_same_time_makes_nothing_twice() -> None:
     office = Office()
     office.fund("a", "b")
-    office.sweep(MONDAY)
+    office.swept(MONDAY)
     for job in office.jobs():
         office.store.cancel(job.id)  # so that it no longer counts as simulated
-    assert office.sweep(MONDAY) == SweepReport(seen=2, triggered=0, skipped=2)
+    assert office.swept(MONDAY) == SweepReport(seen=2, triggered=0, skipped=2)
     assert len(office.jobs()) == 2
 
 
@@ -212,9 +217,9 @@ def test_sweeps_may_be_more_than_one_a_day() -> None:
     office = Office()
     office.sweep = replace(office.sweep, fresh_for=timedelta(hours=1))
     office.fund("a")
-    office.sweep(MONDAY)
+    office.swept(MONDAY)
     office.clock.advance(timedelta(hours=1))
-    assert office.sweep(MONDAY + timedelta(hours=1)) == SweepReport(seen=1, triggered=1, skipped=0)
+    assert office.swept(MONDAY + timedelta(hours=1)) == SweepReport(seen=1, triggered=1, skipped=0)
 
 
 def test_a_sweep_that_broke_off_goes_on_where_it_was() -> None:
@@ -222,15 +227,66 @@ def test_a_sweep_that_broke_off_goes_on_where_it_was() -> None:
     office.fund("a", "b", "c")
     office.core.faults = [None, CoreServiceUnavailable("down")]
     with pytest.raises(CoreServiceUnavailable):
-        office.sweep(MONDAY)
-    assert office.sweep(MONDAY) == SweepReport(seen=3, triggered=1, skipped=2)
+        office.swept(MONDAY)
+    assert office.swept(MONDAY) == SweepReport(seen=3, triggered=1, skipped=2)
     assert len(office.jobs()) == 3
 
 
-@pytest.mark.parametrize("drift", [timedelta(minutes=-20), timedelta(minutes=20)])
-def test_daily_sweeps_reach_every_account_every_day_whatever_their_pace(drift: timedelta) -> None:
+@pytest.mark.parametrize("late", [timedelta(0), timedelta(minutes=20), timedelta(hours=6)])
+def test_daily_sweeps_reach_every_account_every_day_however_late_one_was(late: timedelta) -> None:
     office = Office()
     office.fund("a")
-    office.sweep(MONDAY)
-    office.clock.advance(DAY + drift)
-    assert office.sweep(MONDAY + DAY) == SweepReport(seen=1, triggered=1, skipped=0)
+    monday = office.clock.now()
+    office.clock.advance(late)
+    office.swept(monday)
+    office.clock.advance(DAY - late)
+    assert office.swept(monday + DAY) == SweepReport(seen=1, triggered=1, skipped=0)
+
+
+def test_a_time_that_comes_twice_when_the_clocks_are_changed_is_swept_once() -> None:
+    office = Office()
+    office.fund("a")
+    due = office.clock.now()
+    office.swept(due)
+    office.clock.advance(timedelta(hours=1))
+    assert office.swept(due + timedelta(hours=1)) == SweepReport(seen=1, triggered=0, skipped=1)
+
+
+def test_a_bad_entry_is_left_out_and_the_other_accounts_on_every_page_are_swept() -> None:
+    office = Office()
+    pages = {
+        "": AccountPage(ids=["a"], next_page_token="2"),
+        "2": AccountPage(ids=["b", "c"], next_page_token="3", refused=["funded_accounts[1].id: '' instead of a text."]),
+        "3": AccountPage(ids=["d"], next_page_token=""),
+    }
+    office.core.active_funded_accounts = pages.__getitem__  # type: ignore[method-assign]
+    assert office.swept(MONDAY) == SweepReport(seen=5, triggered=4, skipped=0, refused=1)
+    assert {job.subject.ref for job in office.jobs()} == {"a", "b", "c", "d"}
+
+
+def test_an_account_whose_job_cannot_be_made_does_not_keep_the_others_out(caplog: pytest.LogCaptureFixture) -> None:
+    office = Office()
+    office.fund("a", "b", "c")
+    key = f"schedule:funded-accounts:b:{MONDAY.isoformat(timespec='minutes')}"
+    office.trigger(replace(REQUEST, dedup_key=key))
+    assert office.swept(MONDAY) == SweepReport(seen=3, triggered=2, skipped=0, refused=1)
+    [record] = [each for each in caplog.records if each.message == "sweep_account_refused"]
+    assert record.account == "b"
+
+
+def test_a_list_of_accounts_whose_pages_go_round_in_a_circle_is_refused() -> None:
+    office = Office()
+    office.core.active_funded_accounts = lambda _: AccountPage(ids=["a"], next_page_token="again")  # type: ignore[method-assign]
+    with pytest.raises(CoreServiceInvalid, match="next_page_token"):
+        office.swept(MONDAY)
+    assert len(office.jobs()) == 1
+
+
+def test_a_sweep_told_to_stop_ends_at_its_page() -> None:
+    office = Office()
+    office.fund("a", "b", "c")
+    halt = Event()
+    halt.set()
+    with pytest.raises(SweepHalted):
+        office.sweep(MONDAY, halt)
+    assert (office.core.calls, office.jobs()) == (1, [])

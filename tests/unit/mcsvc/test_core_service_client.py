@@ -193,6 +193,15 @@ def test_only_active_accounts_are_asked_for_and_the_token_is_handed_on() -> None
     assert (asked[0]["status"], asked[0]["page_token"]) == ("ACTIVE", "here")
 
 
+@pytest.mark.parametrize("bad", [{"id": ""}, {"id": 7}, {}, "b", {"id": "x" * 129}, {"id": "a\x00b"}, {"id": "\ud800"}])
+def test_a_bad_entry_of_the_list_is_refused_alone_by_its_place(bad: Any, caplog: pytest.LogCaptureFixture) -> None:
+    page = answering({"funded_accounts": [{"id": "a"}, bad, {"id": "x" * 128}]}).active_funded_accounts("")
+    assert page.ids == ["a", "x" * 128]
+    [refused] = page.refused
+    assert refused.startswith("funded_accounts[1]")
+    assert [record.message for record in caplog.records] == ["funded_accounts_refused"]
+
+
 def test_an_unknown_subject_is_not_found() -> None:
     with pytest.raises(SubjectNotFound, match="assessment 'asm-1'"):
         answering({"detail": "No assessment."}, 404, PROBLEM).account(ASSESSMENT)
