@@ -67,7 +67,7 @@ def make_topics(brokers: str, names: Sequence[str]) -> None:
 def send(brokers: str, topic: str, value: bytes, headers: dict[str, str] | None = None, key: str = "k") -> None:
     """One message, acknowledged."""
     failures: list[object] = []
-    producer = Producer({"bootstrap.servers": brokers})
+    producer = Producer({"bootstrap.servers": brokers, "message.max.bytes": 10_000_000})
     producer.produce(
         topic,
         value=value,

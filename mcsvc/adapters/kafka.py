@@ -13,12 +13,13 @@ from typing import final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from mcsvc.domain.errors import EventBusUnavailable
+from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
 from mcsvc.observability.logs import get_logger
 from mcsvc.ports.job_store import OutboxEvent
 
 _log = get_logger(__name__)
 _PING_S = 2.0
+_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
 
 @final
@@ -59,7 +60,12 @@ class KafkaPublisher:
         headers: Sequence[tuple[str, str | bytes | None]],
         timeout: timedelta,
     ) -> None:
-        """Send one message as it is. Raises EventBusUnavailable unless the broker acknowledges in time."""
+        """Send one message as it is.
+
+        Raises:
+            MessageTooLarge: the client or the broker takes no message of this size.
+            EventBusUnavailable: the broker has not acknowledged it in time.
+        """
         outcome: list[KafkaError | None] = []
         with self._lock:
             try:
@@ -71,11 +77,12 @@ class KafkaPublisher:
                     on_delivery=lambda error, _: outcome.append(error),
                 )
                 self._producer.flush(timeout.total_seconds())
-            except (BufferError, KafkaException) as error:
+            except KafkaException as error:
+                outcome.append(error.args[0])
+            except BufferError as error:
                 raise EventBusUnavailable(f"A message could not be queued for {topic}: {error}.") from error
             self._replace_if_fatal()
-        if not outcome or outcome[0] is not None:
-            raise EventBusUnavailable(f"No broker acknowledged a message to {topic} in time. Check KAFKA_BROKERS.")
+        _raise_unless_sent(topic, outcome)
 
     def ping(self) -> None:
         """Raises EventBusUnavailable unless a broker answers."""
@@ -113,3 +120,14 @@ class KafkaPublisher:
     def _note_error(self, error: KafkaError) -> None:
         self._fatal = self._fatal or error.fatal()
         _log.warning("kafka_error", error=str(error), remedy="librdkafka reconnects by itself; check the brokers.")
+
+
+def _raise_unless_sent(topic: str, outcome: Sequence[KafkaError | None]) -> None:
+    if not outcome:
+        raise EventBusUnavailable(f"No broker acknowledged a message to {topic} in time. Check KAFKA_BROKERS.")
+    error = outcome[0]
+    if error is None:
+        return
+    if error.code() in _TOO_LARGE:
+        raise MessageTooLarge(f"{topic} takes no message of this size: {error}.")
+    raise EventBusUnavailable(f"A message to {topic} was not taken: {error}. Check KAFKA_BROKERS and the topic.")

@@ -95,6 +95,10 @@ class EventBusUnavailable(Retryable):
     """No Kafka broker could be reached."""
 
 
+class MessageTooLarge(McsvcError):
+    """Kafka takes no message of this size. Not worth another attempt."""
+
+
 class RunStopped(McsvcError):
     """The run was stopped from this side, before its end."""
 

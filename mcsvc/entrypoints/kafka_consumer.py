@@ -81,6 +81,15 @@ class AssessmentConsumer:
 
     def run_once(self, *, wait: timedelta) -> bool:
         """Try what is held and due, then one new message, waited for at most this long. True if a message was done."""
+        done = self._turn(wait)
+        self._inbox.metrics.partitions_held.set(len(self._held))
+        return done
+
+    def close(self) -> None:
+        """Leave the group; commits what is stored."""
+        self._consumer.close()
+
+    def _turn(self, wait: timedelta) -> bool:
         done = self._try_held()
         message = self._consumer.poll(0 if done else wait.total_seconds())
         if message is None:
@@ -90,10 +99,6 @@ class AssessmentConsumer:
             _log_error(error)
             return done
         return self._take(_origin(message)) or done
-
-    def close(self) -> None:
-        """Leave the group; commits what is stored."""
-        self._consumer.close()
 
     def _take(self, origin: Origin) -> bool:
         held = self._held.get((origin.topic, origin.partition))

@@ -20,6 +20,7 @@ class Metrics:
     jobs_triggered: Counter
     path_steps: Counter
     consumer_messages: Counter
+    partitions_held: Gauge
     sweep_accounts: Counter
     sweep_last_success: Gauge
     outbox_unsent: Gauge
@@ -41,6 +42,9 @@ class Metrics:
             jobs_triggered=meter.create_counter("mcsvc.jobs.triggered", description="Trigger requests, by trigger"),
             path_steps=meter.create_counter("mcsvc.engine.path_steps", description="Trades simulated by the engine"),
             consumer_messages=meter.create_counter("mcsvc.consumer.messages", description="Kafka messages, by outcome"),
+            partitions_held=meter.create_gauge(
+                "mcsvc.consumer.held", description="Kafka partitions that wait behind a message that cannot be done now"
+            ),
             sweep_accounts=meter.create_counter("mcsvc.sweep.accounts", description="Accounts swept, by outcome"),
             sweep_last_success=meter.create_gauge(
                 "mcsvc.sweep.last_success", unit="s", description="When a sweep last went well, since 1970"

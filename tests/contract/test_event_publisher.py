@@ -11,7 +11,7 @@ import pytest
 
 from mcsvc.adapters.kafka import KafkaPublisher
 from mcsvc.adapters.memory.events import MemoryPublisher
-from mcsvc.domain.errors import EventBusUnavailable
+from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
 from mcsvc.ports.events import EventPublisher
 from mcsvc.ports.job_store import OutboxEvent
 from tests.broker import headers_of, make_topics, read, running_broker
@@ -64,6 +64,16 @@ def test_a_raw_message_is_sent_as_it_is(kafka_brokers: str, topic: str) -> None:
     kafka.close()
     [message] = read(kafka_brokers, topic, 1)
     assert (message.key(), message.value(), headers_of(message)) == (None, b"\xff", {"a": "b"})
+
+
+def test_a_message_that_is_too_large_is_no_outage(kafka_brokers: str, topic: str) -> None:
+    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    with pytest.raises(MessageTooLarge, match=topic):
+        kafka.send(topic, key=None, value=b"x" * 1_020_000, headers=[], timeout=WAIT)
+    kafka.send(topic, key=None, value=b"small", headers=[], timeout=WAIT)
+    kafka.close()
+    [message] = read(kafka_brokers, topic, 1)
+    assert message.value() == b"small"
 
 
 def test_a_broker_that_is_away_acknowledges_nothing_and_is_said_to_be_away(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,6 +117,37 @@ def test_poison_and_an_outage_neither_stop_nor_skip(consumers: Consumers) -> Non
     letters = read(consumers.brokers, consumers.dead_letters, 2)
     assert sorted(headers_of(each)["dlq_reason"] for each in letters) == ["EMPTY", "NOT_JSON"]
     assert {headers_of(each)["dlq_topic"] for each in letters} == {consumers.topic}
+
+
+@pytest.mark.parametrize("size", [1_020_000, 1_100_000])
+def test_a_poison_message_too_large_for_the_dead_letters_does_not_block_its_partition(
+    consumers: Consumers, size: int
+) -> None:
+    poison = os.urandom(size)
+    send(consumers.brokers, consumers.topic, poison, {"ce_id": "large"})
+    send(consumers.brokers, consumers.topic, body(1))
+    with consumers.one() as consumer:
+        drive(consumer, until=lambda: sum(consumers.outcomes().values()) == 2)
+    assert consumers.ingested() == ["A-1"]
+    [letter] = read(consumers.brokers, consumers.dead_letters, 1)
+    headers, value = headers_of(letter), letter.value()
+    assert isinstance(value, bytes)
+    assert poison.startswith(value)
+    assert headers["dlq_sha256"] == hashlib.sha256(poison).hexdigest()
+    assert (headers["dlq_size"], headers["dlq_topic"], headers["ce_id"]) == (str(size), consumers.topic, "large")
+
+
+def test_a_partition_that_waits_behind_a_message_is_told_until_it_goes_on(consumers: Consumers) -> None:
+    def held() -> int:
+        return consumers.system.recorder.counts("mcsvc.consumer.held").get("", 0)
+
+    send(consumers.brokers, consumers.topic, body(1))
+    consumers.system.store.faults.extend([StoreUnavailable("away")] * 1000)
+    with consumers.one() as consumer:
+        drive(consumer, until=lambda: held() == 1)
+        consumers.system.store.faults.clear()
+        drive(consumer, until=lambda: held() == 0)
+    assert consumers.ingested() == ["A-1"]
 
 
 def test_what_is_done_is_committed_and_what_is_not_is_read_again(consumers: Consumers) -> None:

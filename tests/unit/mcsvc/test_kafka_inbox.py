@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mcsvc.app.ingest_assessment import AssessmentCompleted, IngestAssessment
-from mcsvc.domain.errors import EventBusUnavailable, Retryable, StoreUnavailable
+from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge, Retryable, StoreUnavailable
 from mcsvc.domain.job import Job, Trigger
 from mcsvc.entrypoints.assessment_events import MAX_BYTES, PoisonMessage, decode_event
 from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
@@ -25,11 +27,12 @@ PARENT = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 
 class KeptLetters:
-    """A sender that keeps what it is given; `up` set to False makes it refuse."""
+    """A sender that keeps what it is given, up to `most` bytes each; `up` set to False makes it refuse."""
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, bytes | None, dict[str, object]]] = []
         self.up = True
+        self.most = 10 * MAX_BYTES
 
     def send(
         self,
@@ -42,6 +45,9 @@ class KeptLetters:
     ) -> None:
         if not self.up:
             raise EventBusUnavailable("no broker")
+        parts = [key, value, *(part for header in headers for part in header)]
+        if sum(len(part or "") for part in parts) > self.most:
+            raise MessageTooLarge("too large")
         self.sent.append((topic, value, dict(headers)))
 
 
@@ -162,6 +168,41 @@ def test_a_dead_letter_that_cannot_be_sent_leaves_the_message_undone() -> None:
     inbox = Inbox()
     inbox.letters.up = False
     with pytest.raises(EventBusUnavailable):
+        inbox.inbox.process(message(b"{"), tries=1)
+    assert inbox.outcomes() == {}
+
+
+@pytest.mark.parametrize(("most", "left"), [(MAX_BYTES, 64 * 1024), (10_000, 1024), (1_000, 0)])
+def test_of_a_message_too_large_for_the_topic_the_beginning_is_kept_with_the_size_and_digest_of_it(
+    most: int, left: int
+) -> None:
+    inbox = Inbox()
+    inbox.letters.most = most
+    poison = message(b"x" * (MAX_BYTES + 1), {"own": "header"})
+    inbox.inbox.process(poison, tries=1)
+    [(topic, value, headers)] = inbox.letters.sent
+    assert (topic, value) == ("dlq", b"x" * left)
+    assert headers["dlq_size"] == str(MAX_BYTES + 1)
+    assert headers["dlq_sha256"] == hashlib.sha256(poison.value or b"").hexdigest()
+    assert (headers["dlq_reason"], headers["dlq_offset"]) == ("TOO_LARGE", "7")
+    assert headers.get("own") == (b"header" if left else None)
+    assert inbox.outcomes() == {"dead_lettered": 1}
+
+
+def test_neither_a_large_key_nor_large_headers_keep_a_message_from_its_letter() -> None:
+    inbox = Inbox()
+    inbox.letters.most = 10_000
+    poison = replace(message(b"{", {"small": "1", "large": "h" * 20_000}), key=b"k" * 20_000)
+    inbox.inbox.process(poison, tries=1)
+    [(_, value, headers)] = inbox.letters.sent
+    assert (value, headers["small"]) == (b"{", b"1")
+    assert "large" not in headers
+
+
+def test_a_topic_that_takes_no_letter_at_all_leaves_the_message_undone() -> None:
+    inbox = Inbox()
+    inbox.letters.most = 10
+    with pytest.raises(EventBusUnavailable, match=r"max\.message\.bytes"):
         inbox.inbox.process(message(b"{"), tries=1)
     assert inbox.outcomes() == {}
 
