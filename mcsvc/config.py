@@ -92,14 +92,17 @@ class Config:
         Variable(
             "MCSVC_TOPIC_DEAD_LETTERS",
             values.topic,
-            "Topic for unreadable messages",
+            "Topic for messages that cannot be processed; another than the one read",
             default="assessment.completed.dlq",
         ),
     ]
     kafka_session_timeout: Annotated[
         timedelta,
         Variable(
-            "MCSVC_KAFKA_SESSION_TIMEOUT_S", values.seconds, "Silence after which Kafka drops a consumer", default="15"
+            "MCSVC_KAFKA_SESSION_TIMEOUT_S",
+            values.session,
+            "Silence after which Kafka drops a consumer, 6 to 300",
+            default="15",
         ),
     ]
 
@@ -113,7 +116,13 @@ class Config:
         Variable("MCSVC_STARTUP_TIMEOUT_S", values.seconds, "How long a start waits for the database", default="60"),
     ]
     shutdown_timeout: Annotated[
-        timedelta, Variable("MCSVC_SHUTDOWN_TIMEOUT_S", values.seconds, "How long a stop may take in all", default="20")
+        timedelta,
+        Variable(
+            "MCSVC_SHUTDOWN_TIMEOUT_S",
+            values.seconds,
+            "How long a stop may take in all; the pod's grace period is longer",
+            default="20",
+        ),
     ]
     monitor_interval: Annotated[
         timedelta,
@@ -138,7 +147,9 @@ class Config:
     ]
     lease: Annotated[
         timedelta,
-        Variable("MCSVC_LEASE_S", values.seconds, "After this silence a worker is taken for dead", default="30"),
+        Variable(
+            "MCSVC_LEASE_S", values.lease, "After this silence a worker is taken for dead, at least 2", default="30"
+        ),
     ]
     max_attempts: Annotated[int, Variable("MCSVC_MAX_ATTEMPTS", _count, "Attempts before a job fails", default="3")]
     outage_patience: Annotated[
@@ -201,7 +212,8 @@ def load(environ: Mapping[str, str]) -> Config:
     Raises:
         ConfigError: naming all that is missing or malformed.
     """
-    return Config(**_read(environ, variables()))
+    found, problems = _read(environ, variables())
+    return Config(**_sound(found, problems + _contradictions(found)))
 
 
 class MigrationConfig(NamedTuple):
@@ -214,10 +226,12 @@ class MigrationConfig(NamedTuple):
 def load_for_migration(environ: Mapping[str, str]) -> MigrationConfig:
     """As `load`, of what a migration needs: the rest need not be set."""
     every = variables()
-    return MigrationConfig(**_read(environ, {attribute: every[attribute] for attribute in MigrationConfig._fields}))
+    found, problems = _read(environ, {attribute: every[attribute] for attribute in MigrationConfig._fields})
+    return MigrationConfig(**_sound(found, problems))
 
 
-def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> dict[str, Any]:
+def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> tuple[dict[str, Any], list[str]]:
+    """What can be read, and what is wrong with the rest."""
     found: dict[str, Any] = {}
     problems: list[str] = []
     for attribute, variable in wanted.items():
@@ -229,6 +243,20 @@ def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> dict[st
             found[attribute] = variable.parse(raw)
         except Malformed as error:
             problems.append(f"{variable.name} {error}")
+    return found, problems
+
+
+def _contradictions(found: Mapping[str, Any]) -> list[str]:
+    """What is wrong with values that are right each by itself."""
+    read, dead = found.get("topic_assessments"), found.get("topic_dead_letters")
+    if read is None or read != dead:
+        return []
+    why = "each dead letter would be read and make another"
+    return [f"MCSVC_TOPIC_DEAD_LETTERS is {dead!r}, the topic that is read: {why}. Give a topic of its own."]
+
+
+def _sound(found: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """What was found. Raises ConfigError if there are problems."""
     if problems:
         raise ConfigError(problems)
     return found

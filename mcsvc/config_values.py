@@ -81,6 +81,24 @@ def heartbeat(raw: str) -> timedelta:
     return value
 
 
+def session(raw: str) -> timedelta:
+    """Seconds from 6 to 300: what Kafka's brokers take by default, and what its client does."""
+    value = seconds(raw)
+    if not timedelta(seconds=6) <= value <= timedelta(seconds=300):
+        raise Malformed(
+            f"is {raw!r}: Kafka's brokers take no less than 6 s and its client no more than 300: give 6 to 300."
+        )
+    return value
+
+
+def lease(raw: str) -> timedelta:
+    """Seconds, at least 2: it is renewed ten times in its span, or every second, over the network."""
+    value = seconds(raw)
+    if value < timedelta(seconds=2):
+        raise Malformed(f"is {raw!r}: a worker that is alive could not renew it in time: give at least 2.")
+    return value
+
+
 def log_level(raw: str) -> str:
     """The name of a level of the logging module."""
     if raw.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:

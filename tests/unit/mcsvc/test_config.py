@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from confluent_kafka import Consumer
 
 from mcsvc.config import ConfigError, load, load_for_migration, table
 from mcsvc.config_values import Secret
@@ -64,11 +65,29 @@ def test_one_message_names_all_that_is_missing_or_malformed() -> None:
         ("MCSVC_SWEEP_TIME_ZONE", "../etc/passwd"),
         ("MCSVC_LOG_LEVEL", "LOUD"),
         ("MCSVC_TOPIC_ASSESSMENTS", "a b"),
+        ("MCSVC_TOPIC_DEAD_LETTERS", "assessment.completed"),
+        ("MCSVC_KAFKA_SESSION_TIMEOUT_S", "400"),
+        ("MCSVC_KAFKA_SESSION_TIMEOUT_S", "0.1"),
+        ("MCSVC_LEASE_S", "0.001"),
     ],
 )
 def test_malformed_values_are_refused_by_name(name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):
         load({**MINIMAL, name: value})
+
+
+def test_a_contradiction_is_told_beside_all_else_that_is_wrong() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({**MINIMAL, "MCSVC_TOPIC_ASSESSMENTS": "t", "MCSVC_TOPIC_DEAD_LETTERS": "t", "PORT": "x"})
+    assert len(caught.value.problems) == 2
+    assert "Give a topic of its own" in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["6", "300"])
+def test_a_session_timeout_that_is_accepted_is_one_that_the_kafka_client_takes(value: str) -> None:
+    config = load({**MINIMAL, "MCSVC_KAFKA_SESSION_TIMEOUT_S": value})
+    session_ms = int(config.kafka_session_timeout.total_seconds() * 1000)
+    Consumer({"group.id": "g", "session.timeout.ms": session_ms}).close()
 
 
 def test_secrets_are_never_printed() -> None:
