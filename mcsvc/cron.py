@@ -14,8 +14,13 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
 def cron_trigger(cron: str, zone: ZoneInfo) -> CronTrigger:
-    """The trigger of a crontab line, in which 0 and 7 are Sunday. Raises ValueError with what is wrong."""
+    """The trigger of a crontab line, in which 0 and 7 are Sunday. Raises ValueError with what is wrong.
+
+    A line that names days of the month and weekdays is refused: cron takes days that are either, the trigger both.
+    """
     minute, hour, day, month, weekday = cron.split()
+    if not day.startswith("*") and not weekday.startswith("*"):
+        raise ValueError("name days of the month or weekdays, and give * for the other")
     named = ",".join(_named(part) for part in weekday.split(","))
     trigger = CronTrigger(minute=minute, hour=hour, day=day, month=month, day_of_week=named, timezone=zone)
     if trigger.get_next_fire_time(None, _ANY_TIME) is None:

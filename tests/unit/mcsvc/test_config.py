@@ -62,6 +62,7 @@ def test_one_message_names_all_that_is_missing_or_malformed() -> None:
         ("MCSVC_WATCH_HEARTBEAT_S", "31"),
         ("MCSVC_SWEEP_CRON", "daily"),
         ("MCSVC_SWEEP_CRON", "61 2 * * *"),
+        ("MCSVC_SWEEP_CRON", "0 2 1 * 1"),
         ("MCSVC_SWEEP_TIME_ZONE", "../etc/passwd"),
         ("MCSVC_LOG_LEVEL", "LOUD"),
         ("MCSVC_TOPIC_ASSESSMENTS", "a b"),
