@@ -36,7 +36,7 @@ def raise_for_failure(response: httpx.Response, subject: Subject | None) -> None
     if status == HTTPStatus.NOT_FOUND:
         raise _not_found(response, subject, said)
     if status in _REFUSED:
-        raise CoreServiceUnavailable(f"{said} Check CORE_SERVICE_TOKEN.", away=True)
+        raise CoreServiceUnavailable(f"{said} Check MCSVC_CORE_SERVICE_TOKEN.", away=True)
     if status in _LATER or response.is_server_error:
         raise CoreServiceUnavailable(said, retry_after=retry_after(response), away=status in _AWAY)
     raise CoreServiceInvalid(f"{said} See docs/core-service.md for what is expected.")

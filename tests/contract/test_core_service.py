@@ -200,9 +200,12 @@ def test_an_overloaded_service_says_how_long_to_wait_and_then_answers() -> None:
 
 def test_a_service_with_a_token_answers_only_who_brings_it() -> None:
     with server(token="s3cret") as address:
-        with client(address) as core, pytest.raises(CoreServiceUnavailable, match="CORE_SERVICE_TOKEN"):
+        with client(address) as core, pytest.raises(CoreServiceUnavailable, match="MCSVC_CORE_SERVICE_TOKEN"):
             core.account(STEADY)
-        with client(address, token="wrong") as core, pytest.raises(CoreServiceUnavailable, match="CORE_SERVICE_TOKEN"):
+        with (
+            client(address, token="wrong") as core,
+            pytest.raises(CoreServiceUnavailable, match="MCSVC_CORE_SERVICE_TOKEN"),
+        ):
             core.account(STEADY)
         with client(address, token="s3cret") as core:
             assert core.account(STEADY).status == "PASSED"

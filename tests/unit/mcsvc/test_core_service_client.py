@@ -229,7 +229,7 @@ def test_overload_and_server_failures_are_worth_another_attempt(*, status: int, 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refused_token_names_the_variable_and_never_the_token(status: int) -> None:
-    with pytest.raises(CoreServiceUnavailable, match="CORE_SERVICE_TOKEN") as caught:
+    with pytest.raises(CoreServiceUnavailable, match=r"Check MCSVC_CORE_SERVICE_TOKEN\.") as caught:
         answering({}, status).account(FUNDED)
     assert "s3cret" not in str(caught.value)
     assert caught.value.away
