@@ -16,11 +16,8 @@ from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
 from mcsvc.entrypoints.assessment_events import PoisonMessage
 
 _Header = tuple[str, str | bytes | None]
-_CUTS = (
-    64 * 1024,
-    1024,
-    0,
-)  # bytes left of the value, of the key, and of its headers together: the first that is taken
+_CUTS = (64 * 1024, 1024, 0)
+"""Bytes left of the value, of the key, and of the headers together, tried in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
