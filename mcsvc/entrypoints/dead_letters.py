@@ -74,7 +74,7 @@ class DeadLetters:
 def _why(origin: Origin, poison: PoisonMessage) -> list[_Header]:
     return [
         ("dlq_reason", poison.reason),
-        ("dlq_detail", str(poison)[:1_000]),
+        ("dlq_detail", str(poison)[:1_000].encode(errors="backslashreplace")),  # it may quote half a surrogate pair
         ("dlq_topic", origin.topic),
         ("dlq_partition", str(origin.partition)),
         ("dlq_offset", str(origin.offset)),

@@ -46,7 +46,7 @@ class KeptLetters:
         if not self.up:
             raise EventBusUnavailable("no broker")
         parts = [key, value, *(part for header in headers for part in header)]
-        if sum(len(part or "") for part in parts) > self.most:
+        if sum(len(part.encode() if isinstance(part, str) else part or b"") for part in parts) > self.most:
             raise MessageTooLarge("too large")
         self.sent.append((topic, value, dict(headers)))
 
@@ -128,6 +128,7 @@ def test_only_passed_assessments_make_jobs(outcome: str) -> None:
         (b"{", "NOT_JSON"),
         (b"[" * 100_000, "NOT_JSON"),
         (b"7", "NOT_JSON"),
+        (b'{"\\ud800": 1, "\\ud800": 2}', "NOT_JSON"),
         (b'{"assessment_id": 7}', "NOT_JSON"),
         (b" " * (MAX_BYTES + 1), "TOO_LARGE"),
         ({**BODY, "id": ""}, "BAD_EVENT_ID"),
