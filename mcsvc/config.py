@@ -57,7 +57,7 @@ class Config:
         str, Variable("CORE_SERVICE_URL", values.http_url, "The Core Service, `http[s]://host[/path]`")
     ]
     core_service_token: Annotated[
-        Secret, Variable("MCSVC_CORE_SERVICE_TOKEN", Secret, "Bearer token for the Core Service", default="")
+        Secret, Variable("MCSVC_CORE_SERVICE_TOKEN", values.token, "Bearer token for the Core Service", default="")
     ]
 
     grpc_port: Annotated[int, Variable("GRPC_PORT", _port, "Port of the gRPC API; 0 takes a free one", default="50051")]
@@ -75,9 +75,11 @@ class Config:
         str, Variable("MCSVC_LOG_LEVEL", values.log_level, "DEBUG, INFO, WARNING or ERROR", default="INFO")
     ]
 
-    redis_host: Annotated[str, Variable("REDIS_HOST", values.text, "Redis; empty: nothing is cached", default="")]
+    redis_host: Annotated[str, Variable("REDIS_HOST", values.host, "Redis; empty: nothing is cached", default="")]
     redis_port: Annotated[int, Variable("REDIS_PORT", _port, "Port of Redis", default="6379")]
-    redis_password: Annotated[Secret, Variable("REDIS_PASSWORD", Secret, "Password of Redis; empty: none", default="")]
+    redis_password: Annotated[
+        Secret, Variable("REDIS_PASSWORD", values.password, "Password of Redis; empty: none", default="")
+    ]
 
     kafka_client_id: Annotated[str, Variable("KAFKA_CLIENT_ID", values.text, "Kafka client id", default="mcsvc")]
     kafka_group_id: Annotated[str, Variable("KAFKA_GROUP_ID", values.text, "Kafka consumer group", default="mcsvc")]

@@ -12,12 +12,20 @@ from typing import NewType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
 from mcsvc.cron import cron_trigger
 
 Address = NewType("Address", str)
 
 _HOST_PORT = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]*")
+_PORTS = re.compile(r"[0-9,]*")
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+
+_DATABASE_URL = "postgresql://user:password@host:5432/name"
+_ENCODE = "percent-encode what is not a letter or a digit of the password, e.g. %40 for '@', %2F for '/', %25 for '%'"
 
 
 class Malformed(ValueError):
@@ -114,18 +122,52 @@ def topic(raw: str) -> str:
 
 
 def database_url(raw: str) -> Secret:
-    """A connection URI of libpq."""
-    if urlsplit(raw).scheme not in {"postgresql", "postgres"}:
-        raise Malformed("is not a connection URI: give postgresql://user:password@host:5432/name.")
+    """A connection URI of libpq. What `@`, `/` and `%` do in a password that is not encoded is refused, not shown."""
+    if not raw.startswith(("postgresql://", "postgres://")):
+        raise Malformed(f"is not a connection URI: give {_DATABASE_URL}.")
+    try:
+        parts = conninfo_to_dict(raw)
+    except (psycopg.Error, ValueError):  # its text repeats a part of the address
+        raise Malformed(f"cannot be read: give {_DATABASE_URL}; {_ENCODE}.") from None
+    places = f"{parts.get('host', '')}{parts.get('hostaddr', '')}{parts.get('dbname', '')}"
+    if "@" in places or not _PORTS.fullmatch(str(parts.get("port", ""))):
+        raise Malformed(f"has an '@' or a '/' too many: give {_DATABASE_URL}; {_ENCODE}.")
     return Secret(raw)
 
 
 def http_url(raw: str) -> str:
-    """An http or https URL, without a slash at its end."""
-    parts = urlsplit(raw)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    """An http or https URL, without a slash at its end. It appears in messages: so nothing secret may be in it."""
+    if set(raw) & set("@?#"):
+        raise Malformed("holds '@', '?' or '#': give the address alone; a bearer token has a variable of its own.")
+    try:
+        parts = urlsplit(raw)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # its text repeats a part of the address
+        good = False
+    if not good or not raw.isprintable():
         raise Malformed("is not an HTTP address: give http://host:port or https://host.")
     return raw.rstrip("/")
+
+
+def host(raw: str) -> str:
+    """The name or the IP address of a host, which appears in messages. Empty if there is none."""
+    if not _HOST.fullmatch(raw):
+        raise Malformed("is not a host: give a name or an IP address alone, without scheme, user, password or port.")
+    return raw
+
+
+def token(raw: str) -> Secret:
+    """A bearer token, as a header can hold it."""
+    if not raw.isascii() or not raw.isprintable() or " " in raw:
+        raise Malformed("is not a bearer token: give printable ASCII characters without spaces.")
+    return Secret(raw)
+
+
+def password(raw: str) -> Secret:
+    """A password on one line."""
+    if not raw.isprintable():
+        raise Malformed("holds characters that cannot be printed: give one line of text in UTF-8.")
+    return Secret(raw)
 
 
 def brokers(raw: str) -> str:
@@ -159,6 +201,8 @@ def cron(raw: str) -> str:
 
 
 def _host_port(raw: str) -> str:
+    if "@" in raw:
+        raise Malformed("holds '@': give host:port alone, e.g. localhost:9000, without user or password.")
     match = _HOST_PORT.fullmatch(raw)
     if match is None or not 0 < int(match.group(1)) <= 65_535:
         raise Malformed(f"is {raw!r}: give host:port, e.g. localhost:9000.")

@@ -42,6 +42,8 @@ def framed(command: Callable[[], int], *, prefix: str) -> int:
         _drop_the_rest()
         return FAILURE
     except UnicodeEncodeError as error:
+        if error.encoding != "utf-8":
+            raise
         sys.stderr.write(f"{prefix}: {error.object[:100]!r} is not text in UTF-8\n")
         return USAGE
     except OSError as error:

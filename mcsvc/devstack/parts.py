@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 from urllib.parse import urlsplit
 
+from mcsvc.config_values import Malformed
 from mcsvc.devstack.errors import StackError
 from mcsvc.devstack.ports import answers
 from mcsvc.devstack.run import Run
 
 Environment = Mapping[str, str]
+T = TypeVar("T")
 
 _HTTPS_PORT = 443
 
@@ -46,6 +48,8 @@ class External:
         """Check that it can be reached; of several that are listed, one."""
         del run, given
         listed = os.environ[self.variable]
+        if "@" in listed:  # it is shown
+            raise StackError(f"{self.variable} holds '@': give the address alone, without user or password.")
         if not any(answers(port, host, timeout_s=5) for host, port in self._addresses(listed)):
             raise StackError(f"{self.title}: nothing answers at {listed}. {unset(self.variable)}")
         return {self.variable: listed}
@@ -68,6 +72,14 @@ def _host_and_port(address: str, default_port: int) -> tuple[str, int]:
 def is_named(variable: str) -> bool:
     """True if the caller's environment names a real server."""
     return bool(os.environ.get(variable))
+
+
+def checked(variable: str, read: Callable[[str], T], given: str) -> T:
+    """What the service will make of a variable. Raises StackError."""
+    try:
+        return read(given)
+    except Malformed as error:
+        raise StackError(f"{variable} {error} {unset(variable)}") from None
 
 
 def unset(variable: str) -> str:

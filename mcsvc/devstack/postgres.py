@@ -15,8 +15,9 @@ from pathlib import Path
 
 import psycopg
 
+from mcsvc.config_values import database_url
 from mcsvc.devstack.errors import StackError
-from mcsvc.devstack.parts import Environment, unset
+from mcsvc.devstack.parts import Environment, checked, unset
 from mcsvc.devstack.ports import LOOPBACK, free_port
 from mcsvc.devstack.run import Run
 
@@ -76,13 +77,12 @@ class NamedDatabase:
         """Check that it lets the service in. Raises StackError with the server's own words."""
         del run, given
         url = os.environ["DATABASE_URL"]
+        checked("DATABASE_URL", database_url, url)
         try:
             with psycopg.connect(url, connect_timeout=5):
                 return {"DATABASE_URL": url}
         except psycopg.OperationalError as error:
             raise StackError(f"{self.title}: {unset('DATABASE_URL')} It says: {' '.join(str(error).split())}") from None
-        except psycopg.ProgrammingError:  # its message may repeat the password
-            raise StackError(f"{self.title}: this is no connection URI. {unset('DATABASE_URL')}") from None
 
 
 def _make_cluster(run: Run, binaries: Path, data: Path, password: str, user: int | None) -> None:

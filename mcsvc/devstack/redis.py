@@ -9,17 +9,20 @@ import importlib.util
 import os
 import shutil
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from mcsvc.config_values import Malformed, whole_number
+from mcsvc import config_values as values
 from mcsvc.devstack.errors import StackError
-from mcsvc.devstack.parts import Environment, unset
+from mcsvc.devstack.parts import Environment, checked, unset
 from mcsvc.devstack.ports import LOOPBACK, answers, free_port
 from mcsvc.devstack.run import Run
+
+_port = partial(values.whole_number, low=1, high=65_535)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +60,15 @@ class NamedRedis:
         del run, given
         named = {name: os.environ.get(name, "") for name in ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")}
         host, port, password = named.values()
+        checked("REDIS_HOST", values.host, host)
+        checked("REDIS_PASSWORD", values.password, password)
         once = Retry(NoBackoff(), 0)
         client = redis.Redis(
-            host=host, port=_port(port), password=password or None, socket_timeout=self.timeout_s, retry=once
+            host=host,
+            port=checked("REDIS_PORT", _port, port or "6379"),
+            password=password or None,
+            socket_timeout=self.timeout_s,
+            retry=once,
         )
         try:
             client.ping()
@@ -68,13 +77,6 @@ class NamedRedis:
         finally:
             client.close()
         return {name: value for name, value in named.items() if value}
-
-
-def _port(given: str) -> int:
-    try:
-        return whole_number(given or "6379", low=1, high=65_535)
-    except Malformed as error:
-        raise StackError(f"REDIS_PORT {error}") from None
 
 
 def redis_server() -> Path | None:

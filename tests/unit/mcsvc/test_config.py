@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from pathlib import Path
@@ -98,6 +99,58 @@ def test_secrets_are_never_printed() -> None:
     with pytest.raises(ConfigError) as caught:
         load({**MINIMAL, "DATABASE_URL": "mysql://user:hunter2@db"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("DATABASE_URL", "postgresql://user:h%unter2@db/mc", "%25 for '%'"),
+        ("DATABASE_URL", "postgresql://user:a@hunter2@db/mc", "%40 for '@'"),
+        ("DATABASE_URL", "postgresql://user:hunter2/a@db/mc", "%2F for '/'"),
+        ("DATABASE_URL", "postgresql://user:1/hunter2@db/mc", "%2F for '/'"),
+        ("DATABASE_URL", "postgresql://user:[hunter2@[db/mc", "percent-encode"),
+        ("DATABASE_URL", "postgresql://user:hunter2\udcff@db/mc", "percent-encode"),
+        ("CORE_SERVICE_URL", "http://svc:hunter2@core", "a variable of its own"),
+        ("CORE_SERVICE_URL", "http://core/?key=hunter2", "a variable of its own"),
+        ("CORE_SERVICE_URL", "http://svc:hunter2/a", "http://host:port"),
+        ("CORE_SERVICE_URL", "http://core/hunter2\n", "http://host:port"),
+        ("CORE_SERVICE_URL", "http://[hunter2", "http://host:port"),
+        ("KAFKA_BROKERS", "a:9092,user:hunter2@b:9092", "without user or password"),
+        ("RAY_SERVE_URL", "grpc://user:hunter2@ray:9000", "without user or password"),
+        ("REDIS_HOST", "redis://:hunter2@redis", "without scheme, user, password"),
+        ("REDIS_PASSWORD", "hunter2\udcff", "in UTF-8"),
+        ("MCSVC_CORE_SERVICE_TOKEN", "hunter2\ntoken", "printable ASCII"),
+        ("MCSVC_CORE_SERVICE_TOKEN", "hunter2\x01", "printable ASCII"),
+        ("MCSVC_CORE_SERVICE_TOKEN", "hunter2é", "printable ASCII"),
+        ("MCSVC_CORE_SERVICE_TOKEN", "Bearer hunter2", "without spaces"),
+    ],
+)
+def test_a_secret_that_cannot_be_used_or_would_show_is_refused_unseen(name: str, value: str, remedy: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load({**MINIMAL, name: value + "x"})
+    [problem] = caught.value.problems
+    assert problem.startswith(name)
+    assert remedy in problem
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgres://db",
+        "postgresql:///mc?host=/run/postgresql&user=u&password=a@b",
+        "postgresql://user%40tenant:p%40%2F%25@[::1]:5432/mc",
+        "postgresql://user@one:1,two:2/mc?target_session_attrs=read-write",
+        "postgresql://root@localhost:26257/defaultdb?sslmode=disable&options=--cluster%3Da",
+    ],
+)
+def test_an_address_of_a_database_may_be_any_that_libpq_reads(url: str) -> None:
+    assert load({**MINIMAL, "DATABASE_URL": url}).database_url.reveal() == url
+
+
+@pytest.mark.parametrize("host", ["redis", "redis.internal", "10.0.0.1", "::1", "fe80::1%eth0"])
+def test_a_host_is_a_name_or_an_address(host: str) -> None:
+    assert load({**MINIMAL, "REDIS_HOST": host}).redis_host == host
 
 
 def test_a_configuration_cannot_be_changed() -> None:

@@ -196,9 +196,21 @@ def test_a_named_database_that_lets_nobody_in_is_an_error_in_its_own_words(
         pass
 
 
-def test_a_malformed_address_of_a_database_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("DATABASE_URL", "postgresql://user:secret@[::1/name")
-    with pytest.raises(StackError, match="no connection URI") as caught, named("postgres"):
+@pytest.mark.parametrize(
+    ("variable", "part", "value"),
+    [
+        ("DATABASE_URL", "postgres", "postgresql://user:secret@[::1/name"),
+        ("DATABASE_URL", "postgres", "postgresql://user:a@secret@127.0.0.1:1/name"),
+        ("CORE_SERVICE_URL", "core-service", "http://user:secret@127.0.0.1:1"),
+        ("KAFKA_BROKERS", "broker", "user:secret@127.0.0.1:1"),
+        ("REDIS_HOST", "redis", "redis://:secret@127.0.0.1"),
+    ],
+)
+def test_an_address_that_may_hold_a_secret_is_not_repeated(
+    monkeypatch: pytest.MonkeyPatch, variable: str, part: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(StackError, match=variable) as caught, named(part):
         pass
     assert "secret" not in str(caught.value)
 

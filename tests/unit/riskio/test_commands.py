@@ -63,3 +63,10 @@ def test_a_reader_that_leaves_ends_the_command_in_silence() -> None:
 def test_an_argument_that_is_no_text_is_told() -> None:
     text = "'a\\udcff'.encode()"
     assert run(text) == (2, b"", "told: 'a\\udcff' is not text in UTF-8\n")
+
+
+def test_what_a_protocol_cannot_hold_is_no_matter_of_an_argument_and_is_not_shown() -> None:
+    code, _, said = run("'s3cré'.encode('ascii')")
+    assert code == 1
+    assert "UnicodeEncodeError" in said
+    assert "s3cr" not in said.splitlines()[-1]
