@@ -110,7 +110,7 @@ def build_service(
     use = _use_cases(config, adapters, _counted(trigger, told.metrics))
     monitor = Monitor(_dependencies(adapters, told.metrics), told.metrics)
     api = HttpApi(use=use, monitor=monitor, prometheus=told.prometheus, tracer=told.tracer, metrics=told.metrics)
-    limits = GrpcLimits(unary_threads=config.grpc_threads, watch_streams=config.max_watchers)
+    limits = GrpcLimits(unary_calls=config.grpc_threads, watch_streams=config.max_watchers)
     address = f"{_bracketed(config.bind_host)}:{config.grpc_port}"
     parts = Parts(
         monitor=monitor,

@@ -131,7 +131,15 @@ class Config:
         Variable("MCSVC_MONITOR_INTERVAL_S", values.seconds, "How often the dependencies are pinged", default="5"),
     ]
 
-    grpc_threads: Annotated[int, Variable("MCSVC_GRPC_THREADS", _count, "Threads for unary calls", default="16")]
+    grpc_threads: Annotated[
+        int,
+        Variable(
+            "MCSVC_GRPC_THREADS",
+            _count,
+            "Most unary gRPC calls at once, a thread each; others are refused",
+            default="64",
+        ),
+    ]
     max_watchers: Annotated[
         int, Variable("MCSVC_MAX_WATCHERS", _count, "Most WatchSimulation streams at once", default="256")
     ]

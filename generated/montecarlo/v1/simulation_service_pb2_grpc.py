@@ -30,6 +30,7 @@ class SimulationServiceStub:
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     def __init__(self, channel):
@@ -70,6 +71,7 @@ class SimulationServiceServicer:
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     def TriggerSimulation(self, request, context):
@@ -150,6 +152,7 @@ class SimulationService:
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     @staticmethod

@@ -31,6 +31,7 @@ class SimulationServiceStub:
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     @_typing.overload
@@ -58,6 +59,7 @@ class SimulationServiceAsyncStub(SimulationServiceStub):
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -81,6 +83,7 @@ class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
     of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
     @_abc_1.abstractmethod

@@ -26,6 +26,10 @@ class TooManyStreams(errors.Retryable):
     """This process serves as many streams as it may."""
 
 
+class TooManyCalls(errors.Retryable):
+    """This process has as many unary calls under way as it may."""
+
+
 class ShuttingDown(errors.Retryable):
     """This process is about to end; another one takes the call."""
 
@@ -53,6 +57,8 @@ def classify(error: Exception) -> Problem:
             )
         case TooManyStreams():
             return _retryable(error, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_STREAMS")
+        case TooManyCalls():
+            return _retryable(error, code_pb2.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")
         case errors.Retryable():
             return _retryable(error, code_pb2.UNAVAILABLE, _reason(error))
         case errors.McsvcError() if type(error) in _CODES:

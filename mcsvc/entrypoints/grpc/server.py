@@ -19,10 +19,11 @@ from opentelemetry.trace import Tracer
 
 from mcsvc.entrypoints.api.use_cases import UseCases
 from mcsvc.entrypoints.grpc.around import AroundInterceptor
+from mcsvc.entrypoints.grpc.bounds import BoundedCalls, BoundedStreams
 from mcsvc.entrypoints.grpc.errors import errors_as_statuses
 from mcsvc.entrypoints.grpc.observed import Observed
 from mcsvc.entrypoints.grpc.servicer import SimulationServicer
-from mcsvc.entrypoints.grpc.streams import BoundedStreams, StopSignals
+from mcsvc.entrypoints.grpc.streams import StopSignals
 from mcsvc.observability.metrics import Metrics
 from montecarlo.v1 import simulation_service_pb2
 from montecarlo.v1 import simulation_service_pb2_grpc as pb_grpc
@@ -32,7 +33,7 @@ LIVENESS = "liveness"
 MAX_RECEIVED_BYTES = 32 * 1024 * 1024
 MAX_SENT_BYTES = 16 * 1024 * 1024
 _REFLECTION_STREAMS = 8
-_HEALTH_THREADS = 2
+_SPARE_THREADS = 8
 _OPTIONS = [
     ("grpc.max_receive_message_length", MAX_RECEIVED_BYTES),
     ("grpc.max_send_message_length", MAX_SENT_BYTES),
@@ -45,15 +46,20 @@ _OPTIONS = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrpcLimits:
-    """How much the server takes on at once: unary calls and WatchSimulation streams are bounded apart."""
+    """How much the server takes on at once: unary calls and WatchSimulation streams are bounded apart.
 
-    unary_threads: int = 16
+    `waiting` bounds what waits for a thread. All threads are taken only by callers that send no request; beyond that
+    gRPC itself refuses a call.
+    """
+
+    unary_calls: int = 64
     watch_streams: int = 256
+    waiting: int = 1000
 
     @property
     def threads(self) -> int:
-        """Enough that no kind of call can take the threads of another."""
-        return self.unary_threads + self.watch_streams + _REFLECTION_STREAMS + _HEALTH_THREADS
+        """Enough that no kind of call can take the threads of another; the spare ones are for Health and refusals."""
+        return self.unary_calls + self.watch_streams + _REFLECTION_STREAMS + _SPARE_THREADS
 
 
 @final
@@ -69,12 +75,18 @@ class GrpcServer:
             (
                 Observed(tracer=tracer, metrics=metrics),
                 errors_as_statuses,
+                BoundedCalls(limits.unary_calls),
                 BoundedStreams(limits.watch_streams, metrics, method_prefix=f"/{SERVICE}/"),
                 BoundedStreams(_REFLECTION_STREAMS, metrics, method_prefix="/grpc.reflection."),
             )
         )
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="grpc")
-        self._server = grpc.server(self._pool, interceptors=[interceptor], options=_OPTIONS)
+        self._server = grpc.server(
+            self._pool,
+            interceptors=[interceptor],
+            options=_OPTIONS,
+            maximum_concurrent_rpcs=limits.threads + limits.waiting,
+        )
         pb_grpc.add_SimulationServiceServicer_to_server(
             SimulationServicer(use=use, signals=self._signals), self._server
         )

@@ -1,47 +1,13 @@
-"""Bounds the open response streams, so that they can never take the threads that unary calls and Health need.
-
-A stream holds a thread of the server's pool while it lasts. The pool has room for all streams allowed here and for the
-unary calls besides (`server.py`), and a stream too many is refused at once.
-"""
+"""Tells open response streams when to end."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from threading import BoundedSemaphore, Event, Lock
+from threading import Event, Lock
 from typing import final
 
 import grpc
 
-from mcsvc.entrypoints.api.problems import ShuttingDown, TooManyStreams
-from mcsvc.entrypoints.grpc.around import Call
-from mcsvc.observability.metrics import Metrics
-
-
-@final
-class BoundedStreams:
-    """Lets at most so many streams of some methods be open at once."""
-
-    def __init__(self, most: int, metrics: Metrics, *, method_prefix: str) -> None:
-        self._free = BoundedSemaphore(most)
-        self._most = most
-        self._metrics = metrics
-        self._prefix = method_prefix
-
-    @contextmanager
-    def __call__(self, call: Call) -> Iterator[None]:
-        """Around one call. Raises TooManyStreams."""
-        if not (call.streamed and call.method.startswith(self._prefix)):
-            yield
-            return
-        if not self._free.acquire(blocking=False):
-            raise TooManyStreams(f"{self._most} streams are open here already. Poll instead, or try again later.")
-        self._metrics.streams.add(1, {"rpc.method": call.method[1:]})
-        try:
-            yield
-        finally:
-            self._metrics.streams.add(-1, {"rpc.method": call.method[1:]})
-            self._free.release()
+from mcsvc.entrypoints.api.problems import ShuttingDown
 
 
 @final

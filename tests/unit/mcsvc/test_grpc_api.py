@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
-from threading import Event
-from typing import Any
+from queue import Queue
+from threading import Event, Semaphore
+from typing import Any, NoReturn
 from uuid import uuid4
 
 import grpc
@@ -18,7 +20,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_status import rpc_status
 
 from mcsvc.domain.errors import StoreUnavailable
-from mcsvc.domain.job import State
+from mcsvc.domain.job import JobId, State
 from mcsvc.entrypoints.grpc.server import LIVENESS, SERVICE, GrpcLimits
 from mcsvc.ports.job_store import JobFilter
 from montecarlo.v1 import simulation_pb2
@@ -207,7 +209,7 @@ def test_a_quiet_watch_beats_with_the_last_state() -> None:
 def test_watches_starve_neither_unary_calls_nor_health() -> None:
     system = System()
     job = system.job()
-    limits = GrpcLimits(unary_threads=1, watch_streams=3)
+    limits = GrpcLimits(unary_calls=1, watch_streams=3)
     with grpc_server(system, limits) as (_, channel):
         stub = pb_grpc.SimulationServiceStub(channel)
         watch = pb.WatchSimulationRequest(id=str(job.id))
@@ -222,6 +224,52 @@ def test_watches_starve_neither_unary_calls_nor_health() -> None:
         for call in open_calls:
             call.cancel()
         assert next(_until_admitted(stub, watch)).simulation.id == str(job.id)
+
+
+def test_calls_that_hang_starve_neither_health_nor_the_server_and_one_too_many_is_refused_at_once() -> None:
+    system, entered, release = System(), Semaphore(0), Event()
+
+    def hang(_: JobId) -> NoReturn:
+        entered.release()
+        release.wait(WAIT_S)
+        raise StoreUnavailable("The database does not answer.")
+
+    system.use = replace(system.use, get=hang)  # type: ignore[arg-type]  # a database that hangs
+    limits = GrpcLimits(unary_calls=2, watch_streams=1)
+    with grpc_server(system, limits) as (_, channel):
+        stub, asked = pb_grpc.SimulationServiceStub(channel), pb.GetSimulationRequest(id=str(uuid4()))
+        hanging = [stub.GetSimulation.future(asked, timeout=WAIT_S * 2) for _ in range(2)]
+        assert all(entered.acquire(timeout=WAIT_S) for _ in hanging)
+        more = [stub.GetSimulation.future(asked, timeout=WAIT_S) for _ in range(limits.threads)]
+        assert [call.code() for call in more] == [grpc.StatusCode.RESOURCE_EXHAUSTED] * limits.threads
+        code, details = fails(stub.ListSimulations, pb.ListSimulationsRequest())
+        assert (code, details["ErrorInfo"].reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_MANY_CALLS")
+        assert details["RetryInfo"].retry_delay.seconds > 0
+        health = health_pb2_grpc.HealthStub(channel)
+        assert health.Check(health_pb2.HealthCheckRequest(service=LIVENESS), timeout=WAIT_S).status == 1
+        assert not any(call.done() for call in hanging)
+        release.set()
+        assert [call.code() for call in hanging] == [grpc.StatusCode.UNAVAILABLE] * 2
+        assert not stub.ListSimulations(pb.ListSimulationsRequest(), timeout=WAIT_S).simulations
+
+
+def test_what_waits_for_a_thread_is_bounded() -> None:
+    limits, more = GrpcLimits(unary_calls=1, watch_streams=1, waiting=0), Event()
+
+    def silent() -> Iterator[bytes]:
+        more.wait(WAIT_S)
+        yield from ()
+
+    with grpc_server(System(), limits) as (_, channel):
+        begin = channel.stream_unary(f"/{SERVICE}/GetSimulation")
+        calls = [begin.future(silent(), timeout=WAIT_S) for _ in range(limits.threads + 1)]
+        over: Queue[grpc.Future] = Queue()
+        for call in calls:
+            call.add_done_callback(over.put)
+        refused = over.get(timeout=WAIT_S)
+        more.set()
+        assert refused.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert [call.code() for call in calls].count(grpc.StatusCode.RESOURCE_EXHAUSTED) == 1
 
 
 def test_a_cancelled_watch_frees_its_place() -> None:

@@ -1,0 +1,77 @@
+"""Bounds the calls under way, so that no kind of them can ever take the threads that other kinds and Health need.
+
+A call holds a thread of the server's pool while it lasts. The pool has room for all that is allowed (`server.py`), and
+a call too many is refused at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
+from typing import final
+
+from mcsvc.domain.errors import Retryable
+from mcsvc.entrypoints.api.problems import TooManyCalls, TooManyStreams
+from mcsvc.entrypoints.grpc.around import Call
+from mcsvc.observability.metrics import Metrics
+
+
+@final
+class BoundedStreams:
+    """Lets at most so many streams of some methods be open at once."""
+
+    def __init__(self, most: int, metrics: Metrics, *, method_prefix: str) -> None:
+        self._places = _Places(most)
+        self._most = most
+        self._metrics = metrics
+        self._prefix = method_prefix
+
+    @contextmanager
+    def __call__(self, call: Call) -> Iterator[None]:
+        """Around one call. Raises TooManyStreams."""
+        if not (call.streamed and call.method.startswith(self._prefix)):
+            yield
+            return
+        full = TooManyStreams(f"{self._most} streams are open here already. Poll instead, or try again later.")
+        with self._places.one(otherwise=full):
+            self._metrics.streams.add(1, {"rpc.method": call.method[1:]})
+            try:
+                yield
+            finally:
+                self._metrics.streams.add(-1, {"rpc.method": call.method[1:]})
+
+
+@final
+class BoundedCalls:
+    """Lets at most so many unary calls be under way at once."""
+
+    def __init__(self, most: int) -> None:
+        self._places = _Places(most)
+        self._most = most
+
+    @contextmanager
+    def __call__(self, call: Call) -> Iterator[None]:
+        """Around one call. Raises TooManyCalls."""
+        if call.streamed:
+            yield
+            return
+        full = TooManyCalls(f"{self._most} calls are under way here already. Try again in a moment.")
+        with self._places.one(otherwise=full):
+            yield
+
+
+@final
+class _Places:
+    def __init__(self, most: int) -> None:
+        self._free = BoundedSemaphore(most)
+
+    @contextmanager
+    def one(self, *, otherwise: Retryable) -> Iterator[None]:
+        """A place for this block. Raises `otherwise` if none is free."""
+        if not self._free.acquire(blocking=False):
+            raise otherwise
+        try:
+            yield
+        finally:
+            self._free.release()
