@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ class HttpApi:
         return JSONResponse(body, 200 if ready else 503)
 
     async def _metrics(self, _request: Request) -> Response:
-        text = await run_in_threadpool(self.prometheus)
+        text = await asyncio.to_thread(self.prometheus)  # on threads that calls waiting for the database cannot take
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _trigger(self, request: Request) -> Response:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
-from threading import Event
+from threading import Event, Semaphore
+from typing import NoReturn
 from uuid import uuid4
 
 import httpx
@@ -14,11 +17,15 @@ import pytest
 from google.protobuf import json_format
 
 from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
+from mcsvc.domain.job import JobId
 from mcsvc.entrypoints.http.app import HttpApi
 from mcsvc.entrypoints.http.server import HttpServer
 from mcsvc.entrypoints.monitor import Dependency, Health, Monitor
 from montecarlo.v1 import settings_pb2, simulation_pb2
 from tests.mcsvc_harness import WAIT_S, Recorder, System
+
+THREADS = 40
+"""Of Starlette, for all calls."""
 
 
 class Pings:
@@ -39,8 +46,8 @@ class Pings:
 class Served:
     """The HTTP API on a loopback port."""
 
-    def __init__(self) -> None:
-        self.system = System()
+    def __init__(self, system: System | None = None) -> None:
+        self.system = system or System()
         self.pings = Pings()
         self.monitor = Monitor(
             [
@@ -64,7 +71,13 @@ class Served:
 @pytest.fixture
 def served() -> Iterator[Served]:
     """A running HTTP server."""
-    served = Served()
+    with running(Served()) as served:
+        yield served
+
+
+@contextmanager
+def running(served: Served) -> Iterator[Served]:
+    """Starts and stops the server."""
     served.server.start()
     with served.client:
         yield served
@@ -280,3 +293,22 @@ def test_metrics_are_prometheus_text(served: Served) -> None:
     answer = served.client.get("/metrics")
     assert answer.text == "up 1\n"
     assert answer.headers["content-type"].startswith("text/plain")
+
+
+def test_metrics_and_health_are_told_while_every_call_waits_for_the_database() -> None:
+    system, entered, release = System(), Semaphore(0), Event()
+
+    def hang(_: JobId) -> NoReturn:
+        entered.release()
+        release.wait(WAIT_S)
+        raise StoreUnavailable("away")
+
+    system.use = replace(system.use, get=hang)  # type: ignore[arg-type]  # a database that hangs
+    with running(Served(system)) as served, ThreadPoolExecutor(THREADS + 10) as crowd:
+        answers = [crowd.submit(served.client.get, f"/simulations/{uuid4()}") for _ in range(THREADS + 10)]
+        assert all(entered.acquire(timeout=WAIT_S) for _ in range(THREADS))
+        told = [served.client.get(path).status_code for path in ("/metrics", "/health", "/ready")]
+        assert not any(answer.done() for answer in answers)
+        release.set()
+        assert {answer.result().status_code for answer in answers} == {503}
+    assert told == [200, 200, 503]
