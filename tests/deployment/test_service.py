@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 from mcsvc import config
 from mcsvc.entrypoints.grpc.server import LIVENESS
@@ -23,6 +24,11 @@ def loaded(overlay: str) -> config.Config:
     pod = m.service_pod(rendered)
     secrets = {name: DATABASE if name == "DATABASE_URL" else "secret" for name in m.secret_names(pod)}
     return config.load(m.settings(rendered, pod) | secrets)
+
+
+def before_sigterm(pod: m.Manifest) -> timedelta:
+    """How long the container goes on once its pod is to go."""
+    return timedelta(seconds=m.container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"])
 
 
 def test_the_environment_makes_a_configuration(overlay: str) -> None:
@@ -74,8 +80,14 @@ def test_the_pod_is_not_killed_before_the_shutdown_is_over(overlay: str) -> None
     pod = m.service_pod(m.overlay(overlay))
     promised = timedelta(seconds=25)
     assert loaded(overlay).shutdown_timeout <= promised
-    assert timedelta(seconds=pod["spec"]["terminationGracePeriodSeconds"]) >= promised + timedelta(seconds=5)
-    assert "lifecycle" not in m.container(pod)
+    grace = timedelta(seconds=pod["spec"]["terminationGracePeriodSeconds"])
+    proxy = yaml.safe_load(pod["metadata"]["annotations"]["proxy.istio.io/config"])["terminationDrainDuration"]
+    assert grace >= before_sigterm(pod) + promised + timedelta(seconds=5)
+    assert grace >= timedelta(seconds=float(proxy.removesuffix("s"))) >= before_sigterm(pod) + promised
+
+
+def test_the_pod_serves_on_until_the_others_have_learnt_that_it_goes(overlay: str) -> None:
+    assert before_sigterm(m.service_pod(m.overlay(overlay))) >= timedelta(seconds=5)
 
 
 def test_metrics_are_scraped_where_they_are_served(overlay: str) -> None:
