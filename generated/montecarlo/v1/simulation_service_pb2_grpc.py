@@ -29,7 +29,8 @@ class SimulationServiceStub:
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
+    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
     A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
@@ -70,7 +71,8 @@ class SimulationServiceServicer:
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
+    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
     A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 
@@ -151,7 +153,8 @@ class SimulationService:
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts all. A message beyond 32 MiB is refused by gRPC itself.
+    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
+    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
     A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
     """
 

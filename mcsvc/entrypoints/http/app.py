@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -44,6 +44,7 @@ class HttpApi:
     prometheus: Callable[[], bytes]
     tracer: Tracer
     metrics: Metrics
+    _bodies: requests.Bodies = field(default_factory=requests.Bodies, init=False)
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -80,14 +81,12 @@ class HttpApi:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def _trigger(self, request: Request) -> Response:
-        body = await requests.read_body(request)
-        trace_parent = current_traceparent()
+        async with self._bodies.whole(request) as body:
+            return await run_in_threadpool(self._triggered, body, current_traceparent())
 
-        def call() -> Response:
-            asked = decode_trigger(requests.trigger_request(body), trace_parent=trace_parent)
-            return _json(responses.encode_triggered(self.use.trigger(asked)).simulation, 201)
-
-        return await run_in_threadpool(call)
+    def _triggered(self, body: bytes, trace_parent: str) -> Response:
+        asked = decode_trigger(requests.trigger_request(body), trace_parent=trace_parent)
+        return _json(responses.encode_triggered(self.use.trigger(asked)).simulation, 201)
 
     async def _list(self, request: Request) -> Response:
         asked = requests.list_request(request.query_params.multi_items())

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final, TypeVar, cast
 
 from google.protobuf import json_format
@@ -21,6 +23,12 @@ M = TypeVar("M", bound=Message)
 Misfits = Iterator[Violation]
 
 BODY: Final = "body"
+MAX_LIST: Final = 100_000
+"""Entries of a list; the longest one that there may be holds trades."""
+_MOST_VALUES: Final = 12 * MAX_LIST  # a trade has 9
+_MOST_MISFITS: Final = 3 * MAX_LIST  # that are counted
+_MOST_OBJECTS: Final = MAX_LIST + 1000
+_TOO_MUCH: Final = f"holds too much: give at most {MAX_LIST:,} trades, and each of their fields once"
 _SHOWN: Final = 40
 """Characters of a value that an answer repeats."""
 _TIME: Final = "give a time with its offset from UTC, such as 2026-01-31T16:00:00Z"
@@ -33,12 +41,17 @@ _WHOLE: Final = {
 
 
 def read(body: bytes, message: M) -> M:
-    """The message, filled. Raises InvalidRequest naming each bad field."""
+    """The message, filled. Raises InvalidRequest naming each bad field.
+
+    Few bytes of JSON can make a large value, such as [[],[],[]]: what is more than trades need is refused unmade.
+    """
+    if body.count(b",") > _MOST_VALUES:
+        raise _refused([Violation(field=BODY, description=_TOO_MUCH)])
     try:
-        value = json.loads(body, object_pairs_hook=_without_repeats)
+        value = json.loads(body, object_pairs_hook=_Objects())
     except (ValueError, RecursionError) as error:
         raise _refused([Violation(field=BODY, description=f"is not JSON: {error}")]) from error
-    misfits = list(_of_message(value, cast("Descriptor", message.DESCRIPTOR), ""))
+    misfits = list(islice(_of_message(value, cast("Descriptor", message.DESCRIPTOR), ""), _MOST_MISFITS))
     if misfits:
         raise _refused(misfits)
     try:
@@ -47,13 +60,21 @@ def read(body: bytes, message: M) -> M:
         raise _refused([Violation(field=BODY, description=f"cannot be read: {error}")]) from error
 
 
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in found if names.count(name) > 1)
-        raise ValueError(f"an object gives {_cut(twice)} twice")
-    return found
+class _Objects:
+    """Makes the objects of one body, none with a name given twice, and not too many."""
+
+    def __init__(self) -> None:
+        self._made = 0
+
+    def __call__(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        self._made += 1
+        if self._made > _MOST_OBJECTS:
+            raise _refused([Violation(field=BODY, description=_TOO_MUCH)])
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            twice = next(name for name, times in Counter(name for name, _ in pairs).items() if times > 1)
+            raise ValueError(f"an object gives {_cut(twice)} twice")
+        return found
 
 
 def _of_message(value: object, kind: Descriptor, path: str) -> Misfits:
@@ -81,6 +102,8 @@ def _of_field(value: object, field: FieldDescriptor, path: str) -> Misfits:
         yield from _of_one(value, field, path)
     elif not isinstance(value, list):
         yield Violation(field=path, description="give a list, in []")
+    elif len(value) > MAX_LIST:
+        yield Violation(field=path, description=f"give at most {MAX_LIST:,} entries, not {len(value):,}")
     else:
         for index, each in enumerate(value):
             yield from _of_one(each, field, f"{path}[{index}]")
