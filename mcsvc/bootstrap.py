@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 from mcsvc.adapters.clock import SystemClock
@@ -34,6 +35,7 @@ from mcsvc.domain.job import Job, JobId
 from mcsvc.ending import Countdown
 from mcsvc.entrypoints.api.use_cases import UseCases
 from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
+from mcsvc.entrypoints.backlog import ping_and_tell
 from mcsvc.entrypoints.dead_letters import DeadLetters
 from mcsvc.entrypoints.grpc.server import GrpcLimits, GrpcServer
 from mcsvc.entrypoints.http.app import HttpApi
@@ -47,7 +49,6 @@ from mcsvc.observability.metrics import Metrics
 from mcsvc.observability.telemetry import Telemetry
 
 _PUBLISH_WITHIN = timedelta(seconds=5)
-_OUTBOX_COUNTED = 100
 _CLOSE_WITHIN_S = 1.0
 _RENEW_AT_LEAST_EVERY = timedelta(seconds=1)  # a cancelled run learns of it when it renews
 
@@ -233,16 +234,12 @@ def _scheduler(config: Config, told: Telemetry, adapters: Adapters, trigger: Tri
 
 
 def _dependencies(adapters: Adapters, metrics: Metrics) -> list[Dependency]:
-    def database() -> None:
-        adapters.store.ping()
-        metrics.outbox_unsent.set(len(adapters.store.unsent(limit=_OUTBOX_COUNTED)))
-
     def cache() -> None:
         if not adapters.cache.alive():
             raise CacheDown("Redis does not answer. Check REDIS_HOST; the service works without it, slower.")
 
     found = [
-        Dependency(name="database", ping=database, required=True),
+        Dependency(name="database", ping=partial(ping_and_tell, adapters.store, metrics), required=True),
         Dependency(name="kafka", ping=adapters.publisher.ping),
         Dependency(name="engine", ping=adapters.simulator.ping),
         Dependency(name="core_service", ping=adapters.core.ping),

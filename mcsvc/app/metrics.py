@@ -6,9 +6,17 @@ from opentelemetry import metrics
 
 from mcsvc.domain.job import Failure, Job, Timing
 
+BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+"""For every histogram of seconds: calls take milliseconds, runs minutes, and a job may wait for an hour."""
+
 _meter = metrics.get_meter("mcsvc")
 _attempts = _meter.create_counter("mcsvc.job.attempts", unit="{attempt}", description="Attempts ended, by outcome")
-_phases = _meter.create_histogram("mcsvc.job.phase.duration", unit="s", description="Seconds of a job, by phase")
+_phases = _meter.create_histogram(
+    "mcsvc.job.phase.duration",
+    unit="s",
+    description="Seconds of a job, by phase",
+    explicit_bucket_boundaries_advisory=BUCKETS_S,
+)
 
 
 def attempt_succeeded(job: Job, timing: Timing) -> None:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import final
 
-from opentelemetry.metrics import Counter, Histogram, Meter, NoOpMeter, UpDownCounter
+from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, NoOpMeter, Observation, UpDownCounter
 from opentelemetry.metrics import _Gauge as Gauge  # the API's synchronous gauge has no public name yet
 
-_CALLS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+from mcsvc.app.metrics import BUCKETS_S
+
+COUNTED = "counted up to 10,000"
+
+
+@final
+class Reading:
+    """A gauge of what was read last. It says nothing while that is not known."""
+
+    def __init__(self) -> None:
+        self._value: float | None = None
+
+    def set(self, value: float) -> None:
+        """What was just read."""
+        self._value = value
+
+    def forget(self) -> None:
+        """It could not be read."""
+        self._value = None
+
+    def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
+        """For OpenTelemetry."""
+        value = self._value
+        return [] if value is None else [Observation(value)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +48,9 @@ class Metrics:
     partitions_held: Gauge
     sweep_accounts: Counter
     sweep_last_success: Gauge
-    outbox_unsent: Gauge
+    jobs_pending: Reading
+    jobs_due_for: Reading
+    outbox_unsent: Reading
     dependency_up: Gauge
 
     @staticmethod
@@ -32,8 +59,13 @@ class Metrics:
 
         def timing(name: str, description: str) -> Histogram:
             return meter.create_histogram(
-                name, unit="s", description=description, explicit_bucket_boundaries_advisory=_CALLS_S
+                name, unit="s", description=description, explicit_bucket_boundaries_advisory=BUCKETS_S
             )
+
+        def reading(name: str, unit: str, description: str) -> Reading:
+            made = Reading()
+            meter.create_observable_gauge(name, [made.observe], unit=unit, description=description)
+            return made
 
         return Metrics(
             rpc_duration=timing("mcsvc.rpc.duration", "gRPC calls, by method and status code"),
@@ -49,9 +81,9 @@ class Metrics:
             sweep_last_success=meter.create_gauge(
                 "mcsvc.sweep.last_success", unit="s", description="When a sweep last went well, since 1970"
             ),
-            outbox_unsent=meter.create_gauge(
-                "mcsvc.outbox.unsent", description="Events owed to Kafka, counted up to 100"
-            ),
+            jobs_pending=reading("mcsvc.jobs.pending", "", f"Jobs that wait for a worker or a retry, {COUNTED}"),
+            jobs_due_for=reading("mcsvc.jobs.due_for", "s", "How long the job longest due has been so"),
+            outbox_unsent=reading("mcsvc.outbox.unsent", "", f"Events owed to Kafka, {COUNTED}"),
             dependency_up=meter.create_gauge("mcsvc.dependency.up", description="1 if the dependency answers, else 0"),
         )
 

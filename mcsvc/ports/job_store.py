@@ -51,6 +51,15 @@ EventOf = Callable[[Job], OutboxEvent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits: `pending` jobs and `unsent` events; `due_for` is how long the job longest due has been so."""
+
+    pending: int
+    due_for: timedelta
+    unsent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobFilter:
     """Which jobs to list; None fields do not filter. Times are create times; `after`/`before` are exclusive ends."""
 
@@ -163,6 +172,10 @@ class JobStore(Protocol):
 
     def unsent(self, *, limit: int) -> list[OutboxEvent]:
         """Events not yet known to be sent, oldest first: for looking, not for sending."""
+        ...
+
+    def backlog(self, *, most: int) -> Backlog:
+        """What waits. Of each kind at most `most` are counted."""
         ...
 
     def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:

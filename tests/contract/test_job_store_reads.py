@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from mcsvc.domain.job import Job, State, Timing, Trigger, term_of
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.job_store import Cursor, JobFilter, JobStore
+from mcsvc.ports.job_store import Backlog, Cursor, JobFilter, JobStore
 from tests.contract.job_steps import claimed, created, owe
 from tests.job_samples import (
     ACCOUNT,
@@ -92,6 +92,26 @@ def test_an_event_is_owed_until_it_is_marked_sent(store: JobStore) -> None:
         store.mark_sent([event_of(first).id])
     store.mark_sent([])
     assert store.unsent(limit=10) == [event_of(second)]
+
+
+def test_a_backlog_counts_what_waits_up_to_a_limit(store: JobStore) -> None:
+    assert store.backlog(most=10) == Backlog(pending=0, due_for=timedelta(0), unsent=0)
+    for _ in range(3):
+        owe(store)
+    store.mark_sent([store.unsent(limit=1)[0].id])
+    store.retry(term_of(claimed(store)), FAILURE, delay=-HOUR)
+    for _ in range(2):
+        created(store)
+    found = store.backlog(most=10)
+    assert (found.pending, found.unsent) == (3, 2)
+    assert HOUR <= found.due_for < 2 * HOUR
+    limited = store.backlog(most=1)
+    assert (limited.pending, limited.unsent) == (1, 1)
+
+
+def test_a_job_put_off_is_pending_and_not_due(store: JobStore) -> None:
+    store.retry(term_of(claimed(store)), FAILURE, delay=HOUR)
+    assert store.backlog(most=10) == Backlog(pending=1, due_for=timedelta(0), unsent=0)
 
 
 def test_an_event_one_relay_holds_is_not_given_to_another(store: JobStore) -> None:

@@ -439,6 +439,10 @@ def test_the_claim_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> 
     assert_walks(plan_of(full_store, query("claim_jobs"), params), "jobs_due")
 
 
+def test_the_backlog_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> None:
+    assert_walks(plan_of(full_store, query("backlog"), {"most": 10_000}), "jobs_due")
+
+
 def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> None:
     assert_walks(plan_of(full_store, query("expired_jobs"), {**rows.KNOWN, "limit": 10}), "jobs_lease")
 

@@ -15,7 +15,7 @@ from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing, Trigger
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.clock import Clock
-from mcsvc.ports.job_store import Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
+from mcsvc.ports.job_store import Backlog, Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
 
 
 @final
@@ -167,6 +167,17 @@ class MemoryJobStore:
         """See the port."""
         with self._call():
             return self._outbox.unsent(limit=limit)
+
+    def backlog(self, *, most: int) -> Backlog:
+        """See the port."""
+        with self._call() as now:
+            pending = [job for job in self._jobs.values() if job.state is State.PENDING]
+            due_for = now - min((job.run_after for job in pending), default=now)
+            return Backlog(
+                pending=min(len(pending), most),
+                due_for=max(due_for, timedelta(0)),
+                unsent=len(self._outbox.unsent(limit=most)),
+            )
 
     def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:
         """See the port."""

@@ -164,6 +164,14 @@ VALUES (%(id)s, %(topic)s, %(key)s, %(payload)s, %(headers)s, now(), now())
 -- Events not yet sent, for looking.
 SELECT id, topic, event_key, payload, headers FROM outbox WHERE sent_time IS NULL ORDER BY create_time, id LIMIT %(limit)s
 
+-- name: backlog
+-- Pending jobs and unsent events, counted up to a limit, and how long the job longest due has been so.
+SELECT
+    (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'pending' LIMIT %(most)s) AS waiting) AS pending,
+    (SELECT greatest(coalesce(extract(epoch FROM now() - min(run_after)), 0), 0) FROM jobs WHERE state = 'pending')
+        AS due_for_s,
+    (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE sent_time IS NULL LIMIT %(most)s) AS owed) AS unsent
+
 -- name: claim_unsent_events
 -- Hold unsent events for one relay: of each key only the oldest, and none that another relay holds.
 WITH free AS MATERIALIZED (

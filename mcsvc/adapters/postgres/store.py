@@ -24,7 +24,7 @@ from mcsvc.domain import job as moves
 from mcsvc.domain.errors import JobNotFound, LeaseLost, StoreUnavailable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, Term, Timing
 from mcsvc.domain.subject import Subject, SubjectKind
-from mcsvc.ports.job_store import Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
+from mcsvc.ports.job_store import Backlog, Cursor, EventOf, JobFilter, OutboxEvent, Snapshot, StoredResult
 
 T = TypeVar("T")
 
@@ -186,6 +186,12 @@ class PostgresJobStore:
     def unsent(self, *, limit: int) -> list[OutboxEvent]:
         """See the port."""
         return [rows.event_of(row) for row in self.session.ask(query("unsent_events"), {"limit": limit})]
+
+    def backlog(self, *, most: int) -> Backlog:
+        """See the port."""
+        (row,) = self.session.ask(query("backlog"), {"most": most})
+        due_for = timedelta(seconds=float(row["due_for_s"]))
+        return Backlog(pending=row["pending"], due_for=due_for, unsent=row["unsent"])
 
     def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:
         """See the port."""

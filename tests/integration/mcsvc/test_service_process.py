@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -168,8 +169,10 @@ def test_ready_with_the_cache_down_and_metrics_there(running: Running) -> None:
     down = {name for name, each in ready.json()["dependencies"].items() if not each["up"]}
     assert down == {"cache"}
     metrics = running.http.get("/metrics").text
-    for name in ("mcsvc_dependency_up", "mcsvc_outbox_unsent", "mcsvc_job_attempts_total"):
+    for name in ("mcsvc_dependency_up", "mcsvc_jobs_pending", "mcsvc_outbox_unsent", "mcsvc_job_attempts_total"):
         assert name in metrics
+    boundaries = [line for line in metrics.splitlines() if line.startswith("mcsvc_job_phase_duration_seconds_bucket")]
+    assert {'le="0.01"', 'le="3600.0"'} < set(re.findall(r'le="[^"]+"', "".join(boundaries)))
 
 
 def test_a_database_outage_holds_messages_and_loses_none(running: Running) -> None:
