@@ -85,7 +85,7 @@ class RunAttempt:
     ) -> result_pb2.SimulationResult:
         left = deadline - self.clock.monotonic()
         if left <= 0:
-            raise out_of_time(self.policy)
+            raise out_of_time_to_fetch(self.policy)
         reporter = RunReporter(
             store=self.store, term=term_of(job), clock=self.clock, policy=self.policy, deadline=deadline
         )
@@ -100,7 +100,7 @@ class RunAttempt:
         except EngineUnavailable as error:
             if self.clock.monotonic() < deadline - _DEADLINE_SLACK_S:
                 raise
-            raise out_of_time(self.policy) from error
+            raise out_of_time(self.policy, begun=reporter.begun) from error
 
     def _patiently(self, ask: Callable[[], T], halt: Event) -> T:
         return patiently(ask, clock=self.clock, policy=self.policy, halt=halt)

@@ -30,7 +30,14 @@ class RunReporter:
     policy: RunPolicy
     deadline: float
     _due: float = field(default=float("-inf"), init=False)
+    _first: Progress | None = field(default=None, init=False)
     _reached: Progress = field(default_factory=Progress, init=False)
+    _checkpointed: bool = field(default=False, init=False)
+
+    @property
+    def begun(self) -> bool:
+        """Whether the engine has done anything yet."""
+        return self._checkpointed or (self._first is not None and self._reached.paths_done > self._first.paths_done)
 
     def watcher(self) -> Watcher:
         """The callbacks for the engine."""
@@ -38,15 +45,16 @@ class RunReporter:
 
     def _on_progress(self, progress: Progress) -> None:
         now = self.clock.monotonic()
+        self._first, self._reached = self._first or progress, progress
         if now > self.deadline:
-            raise out_of_time(self.policy)
-        self._reached = progress
+            raise out_of_time(self.policy, begun=self.begun)
         if now >= self._due:
             self._due = now + self.policy.progress_every.total_seconds()
             self._write(lambda: self.store.save_progress(self.term, progress))
 
     def _on_checkpoint(self, data: bytes, progress: Progress) -> None:
         """A checkpoint holds only the paths without a gap before them: more may be done already."""
+        self._checkpointed = True
         further = max(progress, self._reached, key=lambda each: each.paths_done)
         self._write(lambda: self.store.save_checkpoint(self.term, data, further))
 
@@ -65,7 +73,10 @@ def out_of_time_to_fetch(policy: RunPolicy) -> OutOfTime:
     )
 
 
-def out_of_time(policy: RunPolicy) -> OutOfTime:
-    """The error of an attempt that took longer than the policy allows."""
+def out_of_time(policy: RunPolicy, *, begun: bool) -> OutOfTime:
+    """The error of an attempt that took longer than the policy allows. Whose run was not begun had no worker."""
     limit = policy.timeout.total_seconds()
+    if not begun:
+        why = f"The engine took the run and began nothing of it within the attempt's limit of {limit:g} s."
+        return OutOfTime(f"{why} Look whether its workers run, and what else they do.", away=True)
     return OutOfTime(f"The attempt took longer than its limit of {limit:g} s. Ask for fewer paths, or raise the limit.")

@@ -264,15 +264,32 @@ def test_waits_double_and_are_never_less_than_the_other_side_asked_for() -> None
     assert waits == [timedelta(seconds=1), timedelta(seconds=30)]
 
 
-def test_a_run_over_its_limit_is_retried_as_timed_out() -> None:
+@pytest.mark.parametrize("done", [[0, 100], [100, 200], [Checkpoint(data=b"histories", paths_done=0)]])
+def test_a_run_over_its_limit_is_retried_as_timed_out(done: list[int | Checkpoint]) -> None:
     bench = Bench()
     late = EngineUnavailable("deadline exceeded")
-    bench.simulator.scripts = [[Do(action=lambda: bench.clock.advance(timedelta(minutes=5))), *fails_with(late)[0]]]
-    job = bench.run(bench.claimed())
-    assert job.state is State.PENDING
+    wait = Do(action=lambda: bench.clock.advance(timedelta(minutes=5)))
+    bench.simulator.scripts = [[*done, wait, *fails_with(late)[0]]]
+    claimed = bench.claimed()
+    job = bench.run(claimed)
+    assert (job.state, job.max_attempts) == (State.PENDING, claimed.max_attempts)
     assert job.failure is not None
     assert job.failure.code == "TIMED_OUT"
     assert "300 s" in job.failure.message
+
+
+@pytest.mark.parametrize("done", [[], [0, 0], [100, 100]])
+def test_a_run_that_no_worker_begins_is_put_off(done: list[int]) -> None:
+    bench = Bench()
+    late = EngineUnavailable("deadline exceeded")
+    wait = Do(action=lambda: bench.clock.advance(timedelta(minutes=5)))
+    bench.simulator.scripts = [[*done, wait, *fails_with(late)[0]]]
+    claimed = bench.claimed()
+    job = bench.run(claimed)
+    assert (job.state, job.max_attempts) == (State.PENDING, claimed.max_attempts + 1)
+    assert job.failure is not None
+    assert job.failure.code == "TIMED_OUT"
+    assert "workers" in job.failure.message
 
 
 def test_an_engine_that_ignores_the_limit_is_ended_at_its_next_report() -> None:
