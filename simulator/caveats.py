@@ -8,14 +8,13 @@ from enum import StrEnum
 from typing import Final
 
 from montecarlo.v1.result_pb2 import Warning as Caveat
-from simulator import precision, rare, tilted
+from simulator import precision, rare
 from simulator.diagnostics import Diagnostics
 from simulator.estimation_risk import Histories
 from simulator.history import History
 from simulator.passable import why_no_pass
 from simulator.planning import Plan
 from simulator.source import trails_open_equity
-from simulator.spec import Rules
 from simulator.tally import Outcome, Tally
 from simulator.trades import UNKNOWN
 
@@ -81,8 +80,9 @@ def caveats(
     return [
         *_of_size(plan.history, diagnostics),
         *_of_time(diagnostics),
-        *_of_trades(plan.history),
-        *_of_data(plan.history, plan.spec.rules),
+        *_of_profits(plan.history),
+        *_of_losses(plan),
+        *_of_data(plan),
         *_of_excursions(plan, diagnostics),
         *_of_paths(plan, tally, {*(shown or ()), *ruled_out}),
         *_of_passes(plan, tally),
@@ -127,7 +127,7 @@ def _of_time(diagnostics: Diagnostics) -> Iterator[Caveat]:
         )
 
 
-def _of_trades(history: History) -> Iterator[Caveat]:
+def _of_profits(history: History) -> Iterator[Caveat]:
     total, best = int(history.pnl_minor.sum(dtype="int64")), int(history.pnl_minor.max())
     if total > 0 and best * 2 > total:
         yield _caveat(
@@ -135,24 +135,37 @@ def _of_trades(history: History) -> Iterator[Caveat]:
             f"One trade made {best / total:.0%} of the total profit. Without it the figures may turn: "
             "simulate again with that trade left out and compare.",
         )
-    if int(history.pnl_minor.min()) >= 0:
+
+
+def _of_losses(plan: Plan) -> Iterator[Caveat]:
+    """By the trades as they are drawn: after stress, or of a fit."""
+    least = plan.source.range_minor[0]
+    drawn = f"that is drawn{' under this stress' if int(plan.history.pnl_minor.min()) < 0 else ''}"
+    if least >= 0 > plan.source.lowest_minor:
         yield _caveat(
             Code.NO_LOSING_TRADE,
-            "No trade of the history lost money, so no simulated path can fall. The risk is not zero but "
-            "unseen: do not rely on the breach and tail figures.",
+            f"No trade {drawn} closes with a loss: simulated paths fall within trades alone, by their MAE. The risk of "
+            "a trade that loses is not zero but unseen: take the breach and tail figures for too good.",
+        )
+    elif least >= 0:
+        yield _caveat(
+            Code.NO_LOSING_TRADE,
+            f"No trade {drawn} loses money, so none takes a simulated path down. The risk is not zero but unseen: do "
+            "not rely on the breach and tail figures.",
         )
 
 
-def _of_data(history: History, rules: Rules) -> Iterator[Caveat]:
+def _of_data(plan: Plan) -> Iterator[Caveat]:
     """What is odd in the trades as data, and may be a mistake."""
-    if history.pnl_minor.min() == history.pnl_minor.max():
+    history, (least, largest) = plan.history, plan.source.range_minor
+    if least == largest:
         yield _caveat(
             Code.NO_VARIATION,
-            "All trades of the history have the same P&L, so all simulated paths are alike and nothing is known of the "
-            "risk: check the data, or simulate with a history that varies.",
+            "All trades that are drawn have the same P&L, so nothing is known of how results vary: simulated paths "
+            "differ, if at all, by how many trades they take, by MAE and MFE, or by the worst day of a stress. Check "
+            "the data, or simulate with a history that varies.",
         )
-    largest = int(abs(history.pnl_minor.astype("int64")).max())
-    if largest >= rules.starting_balance_minor:
+    if int(abs(history.pnl_minor.astype("int64")).max()) >= plan.spec.rules.starting_balance_minor:
         yield _caveat(
             Code.TRADE_EXCEEDS_ACCOUNT,
             "A trade of the history made or lost as much as the starting balance or more: check that trades and rules "
@@ -193,7 +206,7 @@ def _of_rare_events(missed: Collection[Outcome]) -> Iterator[Caveat]:
 
 
 def _of_paths(plan: Plan, tally: Tally, known: Collection[Outcome]) -> Iterator[Caveat]:
-    """known: the breaches whose probability is known otherwise, or that no draws can bring. Without a draw that falls
+    """known: the breaches whose probability is known otherwise, or that no draws can bring. Without a trade that falls
     there is none: NO_LOSING_TRADE says so.
     """
     if tally.paths < MIN_PATHS:
@@ -204,7 +217,7 @@ def _of_paths(plan: Plan, tally: Tally, known: Collection[Outcome]) -> Iterator[
         )
     ends = tuple(rare.possible(plan.spec.rules))
     breaches = sum(tally.outcomes[end] for end in ends)
-    if breaches < MIN_EVENTS and not set(ends) <= set(known) and tilted.falls(plan):
+    if breaches < MIN_EVENTS and not set(ends) <= set(known) and plan.source.lowest_minor < 0:
         yield _few(Code.FEW_BREACHES, breaches, tally.paths, "breached")
 
 

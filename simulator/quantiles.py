@@ -47,6 +47,13 @@ class Quantiles:
     changes: npt.NDArray[np.int32]
     digits: int
 
+    @property
+    def range_minor(self) -> tuple[int, int]:
+        """The least and the largest amount."""
+        half = 1 << self.digits >> 1
+        least, largest = (int(self.values[end]) + half >> self.digits for end in (0, CELLS))
+        return least, largest
+
 
 def distances() -> Nodes:
     """The probability at each node, from an end: float64[CELLS + 1], exact."""

@@ -42,6 +42,18 @@ class Source:
         return np.flatnonzero(self.history.pnl_minor < 0)
 
     @property
+    def range_minor(self) -> tuple[int, int]:
+        """The least and the largest P&L of a trade that is drawn."""
+        pnl = self.history.pnl_minor
+        return (int(pnl.min()), int(pnl.max())) if self.quantiles is None else self.quantiles.range_minor
+
+    @property
+    def lowest_minor(self) -> int:
+        """The lowest that a trade which is drawn may be, within it too where that is looked at."""
+        mae = self.history.mae_minor if self.excursions else None
+        return self.range_minor[0] if mae is None else min(self.range_minor[0], int(mae.min()))
+
+    @property
     def worst_day_minor(self) -> int:
         """The lowest sum of a day, 0 if none lost."""
         sums = np.add.reduceat(self.history.pnl_minor.astype(np.int64), self.history.day_start)

@@ -15,6 +15,7 @@ from simulator.alias import Alias, alias
 from simulator.block_tilting import Chain
 from simulator.history import History
 from simulator.planning import Plan
+from simulator.source import trails_open_equity
 from simulator.spec import Model
 from simulator.tally import Finished
 from simulator.tilting import Draws, Weighting
@@ -40,9 +41,11 @@ def scores(plan: Plan, *, by_low: bool = False) -> Float64s | None:
 
 
 def falls(plan: Plan) -> bool:
-    """Whether any draw falls, or has a low point below where it began, as far as is known."""
-    low = _lows(_bootstrap(plan))
-    return low is None or bool(low.min() < 0)
+    """Whether any draw falls, or has a low point below where it began, as far as is known; of a day that a floor trails
+    within, whether any of its trades does.
+    """
+    low = None if trails_open_equity(plan.spec.rules) else _lows(_bootstrap(plan))
+    return plan.source.lowest_minor < 0 if low is None else bool(low.min() < 0)
 
 
 def draws(plan: Plan, weighting: Weighting) -> Draws | None:

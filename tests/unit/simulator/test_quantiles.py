@@ -132,3 +132,9 @@ def test_nodes_of_the_normal_are_the_same_on_every_machine() -> None:
     away = quantiles.nodes(Fit(location=0.0, scale=1.0), CALM, 0.0)[1]
     scaled = np.ldexp(away, 27)
     assert np.abs(scaled - np.floor(scaled) - 0.5).min() > 1e-6
+
+
+@pytest.mark.parametrize("fit", FITS, ids=str)
+def test_the_range_is_what_the_first_and_the_last_word_are_read_as(fit: Fit) -> None:
+    table = quantiles.build(fit, CALM, 0.0)
+    assert table.range_minor == tuple(read(table, np.array([0, 2**32 - 1], np.uint32)).tolist())

@@ -31,6 +31,16 @@ def test_low_points_within_trades_count_only_where_they_are_looked_for(model: Mo
     assert tilted.falls(plan) is excursions
 
 
+@pytest.mark.parametrize(("kind", "falls"), [(DrawdownKind.STATIC, False), (DrawdownKind.TRAILING_INTRADAY, True)])
+def test_a_day_that_ends_above_its_start_falls_below_what_trails_within_it(kind: DrawdownKind, falls: bool) -> None:
+    trades = Trades.of(
+        Trade(closed_at=MORNING + timedelta(seconds=at), pnl_minor=pnl) for at, pnl in enumerate((9, -5))
+    )
+    rules = Rules(starting_balance_minor=START, max_drawdown=MaxDrawdown(kind=kind, allowance_minor=5))
+    spec = Spec(trades=trades, rules=rules, account=FRESH, settings=Settings(model=Model.DAY))
+    assert tilted.falls(engine.plan(spec, "ab" * 32)) is falls
+
+
 @pytest.mark.parametrize(
     ("horizon_days", "reach", "moments"), [(60, 1.0, tilting.MOMENTS), (5, 1.0, 10), (60, 0.1, 12), (1, 0.1, 1)]
 )
