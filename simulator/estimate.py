@@ -2,7 +2,8 @@
 
 The error is sampling error alone: what more paths would shrink. Where the values bound nothing (one path, or too
 few in a tail) the interval reaches to the ends of the figure's `Support`, and the standard error is infinite if
-those are: an error that is not known is not zero.
+those are: an error that is not known is not zero. Nor is that of a mean of values that are all equal, unless no others
+can be: it is what values that were not seen may add.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ class Support:
 
 ANYWHERE: Final = Support()
 
+NO_OTHER: Final = Support(low=math.inf, high=-math.inf)
+"""Of values that are known to be all equal, whatever they are."""
+
 
 def probability(successes: int, n: int) -> Estimate:
     """The share p = k/n with Wilson's score interval.
@@ -83,8 +87,10 @@ def probability(successes: int, n: int) -> Estimate:
     return Estimate(value=p, std_error=std_error, ci_low=low, ci_high=high)
 
 
-def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
+def mean(values: Histogram, support: Support = ANYWHERE, possible: Support | None = None) -> Estimate:
     """The mean x̄ = Σx/n, exact, with std_error = s/√n and ci = x̄ ± t₀.₉₇₅(n−1) s/√n (Student 1908).
+
+    Where s is 0, the interval is that of `_of_equals`, for values within `possible` (None: within the support).
 
     Over paths of a random number (a conditional mean) the same holds to first order in 1/n (ratio estimator,
     Cochran 1977, §2.11). s² = Σ n_b (x̄_b − x̄)² / (n−1) over the bins: it leaves out the spread within a bin, at
@@ -94,32 +100,27 @@ def mean(values: Histogram, support: Support = ANYWHERE) -> Estimate:
     """
     n = _count(values)
     value = values.total / n
-    if n == 1:
-        # Popoviciu: no standard deviation is larger than half the range.
-        return Estimate(
-            value=value, std_error=(support.high - support.low) / 2, ci_low=support.low, ci_high=support.high
-        )
     away = values.bin_means - value
-    variance = dot(values.counts, away * away) / (n - 1)
-    std_error = math.sqrt(variance / n)
-    return _clipped(value, std_error, student(n - 1), support)
+    spread = dot(values.counts, away * away)
+    if n == 1 or spread == 0:
+        return _of_equals(value, n, possible or support)
+    return _clipped(value, math.sqrt(spread / (n - 1) / n), student(n - 1), support)
 
 
-def mean_of_sums(n: int, total: int, squares: int) -> Estimate:
+def mean_of_sums(n: int, total: int, squares: int, possible: Callable[[], Support] = lambda: ANYWHERE) -> Estimate:
     """The mean of n values of which the sum and the sum of squares are known exactly; errors as of `mean`.
 
     s² = (n Σx² − (Σx)²) / (n (n−1)), in whole numbers, so that nothing cancels. For differences of pairs: the paired
-    t interval (Student 1908).
+    t interval (Student 1908). `possible` is asked where s is 0.
 
     Raises: ValueError if there is no value.
     """
     if n < 1:
         raise ValueError("A mean needs at least one path: simulate some.")
-    value = total / n
-    if n == 1:
-        return Estimate(value=value, std_error=math.inf, ci_low=-math.inf, ci_high=math.inf)
-    std_error = math.sqrt(Fraction(n * squares - total * total, n * n * (n - 1)))
-    return _clipped(value, std_error, student(n - 1), ANYWHERE)
+    value, spread = total / n, n * squares - total * total
+    if n == 1 or spread == 0:
+        return _of_equals(value, n, possible())
+    return _clipped(value, math.sqrt(Fraction(spread, n * n * (n - 1))), student(n - 1), ANYWHERE)
 
 
 def paired_difference(gained: int, lost: int, n: int) -> Estimate:
@@ -219,6 +220,19 @@ def _count(values: Histogram) -> int:
     if n < 1:
         raise ValueError("No path has this figure: leave it out where the count is 0.")
     return n
+
+
+def _of_equals(value: float, n: int, possible: Support) -> Estimate:
+    """The mean of n values that all are this one, others being possible.
+
+    A share of at most p of the values are others, p Wilson's upper end for 0 of n: the mean lies within p times the way
+    to either end. std_error is half the width of that over z, as of a probability that was never seen; of one value
+    half the way from end to end, as no standard deviation is larger (Popoviciu 1935).
+    """
+    share = 1.0 if n == 1 else probability(0, n).ci_high
+    below, above = max(value - possible.low, 0.0), max(possible.high - value, 0.0)
+    low, high = value - share * below, value + share * above
+    return Estimate(value=value, std_error=(high - low) / (2 if n == 1 else 2 * Z), ci_low=low, ci_high=high)
 
 
 def _clipped(value: float, std_error: float, width: float, support: Support) -> Estimate:

@@ -24,6 +24,7 @@ from simulator.rare_event import tells_more
 from simulator.result_uncertainty import message as _message
 from simulator.shortfall import expected_shortfall
 from simulator.spec import DailyAction, Model
+from simulator.supports import Supports, supports
 from simulator.tally import Tally
 
 LEVELS: Final = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
@@ -58,15 +59,15 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
     found = found if isinstance(found, Found) else Found(tally=found)
     rules, tally, seen = plan.spec.rules, found.tally, diagnose(plan)
     minor = float(10**rules.minor_digits)
-    days = Support(low=1, high=plan.horizon_days)
+    days, within = Support(low=1, high=plan.horizon_days), supports(plan)
     shown = tuple(event for event in found.rare if tells_more(event, tally))
     result = result_pb2.SimulationResult(
         outcomes=beyond.outcomes(rules, lambda end: estimate.probability(tally.outcomes[end], tally.paths)),
-        final_pnl=distribution(tally.final_pnl, unit=minor, confidences=CONFIDENCES),
-        max_drawdown=distribution(tally.max_drawdown, unit=minor, support=Support(low=0)),
-        days_to_pass=distribution(tally.days_to_pass, support=days),
-        days_to_breach=distribution(tally.days_to_breach, support=days),
-        trades_to_end=distribution(tally.trades_to_end, support=Support(low=1)),
+        final_pnl=distribution(tally.final_pnl, within.final_pnl, unit=minor, confidences=CONFIDENCES),
+        max_drawdown=distribution(tally.max_drawdown, within.max_drawdown, unit=minor, support=Support(low=0)),
+        days_to_pass=distribution(tally.days_to_pass, within.days, support=days),
+        days_to_breach=distribution(tally.days_to_breach, within.days, support=days),
+        trades_to_end=distribution(tally.trades_to_end, within.trades_to_end, support=Support(low=1)),
         equity_fan=equity_fan(tally.fan, plan, unit=minor) if tally.fan else None,
         paths=tally.paths,
         path_steps=tally.steps,
@@ -81,7 +82,7 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
         input_digest=plan.input_digest,
         elapsed_s=elapsed_s,
         scenarios=[
-            beyond.scenario(rules, each.name, pair, minor)
+            beyond.scenario(plan, each, pair, minor)
             for each, pair in zip(plan.spec.settings.scenarios, found.pairs, strict=False)
         ],
         estimation_risk=beyond.estimation_risk(plan, found.histories),
@@ -89,20 +90,20 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
         diagnostics=beyond.diagnostics(seen),
         stop_reason=beyond.stop_reason(plan, tally),
     )
-    _add_what_rules_call_for(result, plan, tally)
+    _add_what_rules_call_for(result, plan, tally, within)
     return result
 
 
-def _add_what_rules_call_for(result: result_pb2.SimulationResult, plan: Plan, tally: Tally) -> None:
+def _add_what_rules_call_for(result: result_pb2.SimulationResult, plan: Plan, tally: Tally, within: Supports) -> None:
     """Figures that only some rules have."""
-    rules = plan.spec.rules
+    rules, from_zero = plan.spec.rules, Support(low=0)
     if rules.payout is not None:
-        paid = distribution(tally.payout, unit=float(10**rules.minor_digits), support=Support(low=0))
+        paid = distribution(tally.payout, within.payout, unit=float(10**rules.minor_digits), support=from_zero)
         result.payout.CopyFrom(paid)
-        result.payouts.CopyFrom(distribution(tally.payouts, support=Support(low=0)))
+        result.payouts.CopyFrom(distribution(tally.payouts, within.payouts, support=from_zero))
     if rules.daily_loss is not None and rules.daily_loss.action is DailyAction.PAUSE:
         days = Support(low=0, high=plan.horizon_days)
-        result.paused_days.CopyFrom(distribution(tally.paused_days, support=days))
+        result.paused_days.CopyFrom(distribution(tally.paused_days, within.paused_days, support=days))
     for number, phase in enumerate(tally.phases, start=1):
         if number >= plan.spec.account.phase:
             result.phases.add(
@@ -113,15 +114,22 @@ def _add_what_rules_call_for(result: result_pb2.SimulationResult, plan: Plan, ta
 
 
 def distribution(
-    values: Histogram, *, unit: float = 1, support: Support = ANYWHERE, confidences: Sequence[float] = ()
+    values: Histogram,
+    possible: Support | None,
+    *,
+    unit: float = 1,
+    support: Support = ANYWHERE,
+    confidences: Sequence[float] = (),
 ) -> result_pb2.Distribution:
-    """Mean, quantiles and, where asked, tails; figures in `unit`, the support in that of the values."""
+    """Mean, quantiles and, where asked, tails; figures in `unit`, the support in that of the values, as is what is
+    possible, by which a mean of equal values is bounded.
+    """
     if not values.count:
         return result_pb2.Distribution(count=0)
     quantiles = zip(LEVELS, estimate.quantiles(values, LEVELS, support), strict=True)
     found: Fields = {
         "count": values.count,
-        "mean": _fields(estimate.mean(values, support), unit),
+        "mean": _fields(estimate.mean(values, support, possible), unit),
         "quantiles": [{"probability": level, "estimate": _fields(figure, unit)} for level, figure in quantiles],
         "tails": [
             {

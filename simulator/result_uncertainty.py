@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Final
 
 from montecarlo.v1 import result_pb2
@@ -12,8 +13,9 @@ from simulator.estimate import Estimate
 from simulator.estimation_risk import Histories, interval
 from simulator.planning import Plan
 from simulator.rare_event import RareEvent
-from simulator.scenarios import Paired
-from simulator.spec import DailyAction, Rules
+from simulator.scenarios import Paired, plan_under
+from simulator.spec import DailyAction, Rules, Scenario
+from simulator.supports import of_differences, supports
 from simulator.tally import Outcome, Tally
 
 FIELDS: Final = tuple((outcome, outcome.name.lower()) for outcome in Outcome)
@@ -43,13 +45,16 @@ def outcomes(rules: Rules, figure: Callable[[Outcome], Estimate]) -> result_pb2.
     return result_pb2.Outcomes(**{field: message(figure(outcome)) for outcome, field in possible(rules)})
 
 
-def scenario(rules: Rules, name: str, pair: Paired, unit: float) -> result_pb2.ScenarioResult:
+def scenario(plan: Plan, asked: Scenario, pair: Paired, unit: float) -> result_pb2.ScenarioResult:
     """A scenario beside the simulation proper; money in `unit`."""
-    n, ends = pair.paths, pair.outcomes
-    mean = estimate.mean_of_sums(n, pair.total, pair.squares)
-    difference = estimate.mean_of_sums(n, pair.difference_total, pair.difference_squares)
+    rules, n, ends = plan.spec.rules, pair.paths, pair.outcomes
+    under = cache(lambda: plan_under(plan, asked))
+    mean = estimate.mean_of_sums(n, pair.total, pair.squares, lambda: supports(under()).final_pnl)
+    difference = estimate.mean_of_sums(
+        n, pair.difference_total, pair.difference_squares, lambda: of_differences(plan, under())
+    )
     return result_pb2.ScenarioResult(
-        name=name,
+        name=asked.name,
         outcomes=outcomes(rules, lambda outcome: estimate.probability(ends[outcome], n)),
         differences=outcomes(rules, lambda outcome: estimate.paired_difference(*pair.moved(outcome), n)),
         mean_final_pnl=message(mean.divided(unit)),

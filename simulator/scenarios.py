@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from simulator.conditions import spec_of
 from simulator.planning import Plan
+from simulator.spec import Scenario
 from simulator.tally import Finished, Outcome
 
 WAYS: Final = len(Outcome)
@@ -106,8 +107,12 @@ def merge(a: Iterable[Paired], b: Iterable[Paired]) -> tuple[Paired, ...]:
 
 def plans(plan: Plan) -> Iterator[Plan]:
     """The plan of each scenario: the same paths, seed and blocks, under the scenario's conditions."""
-    for scenario in plan.spec.settings.scenarios:
-        yield replace(plan, spec=spec_of(plan.spec, scenario), fan_paths=0)
+    return (plan_under(plan, scenario) for scenario in plan.spec.settings.scenarios)
+
+
+def plan_under(plan: Plan, scenario: Scenario) -> Plan:
+    """The plan of one."""
+    return replace(plan, spec=spec_of(plan.spec, scenario), fan_paths=0)
 
 
 def _squares(values: Int64s) -> int:

@@ -51,7 +51,8 @@ Global___StopReason: _TypeAlias = StopReason  # noqa: Y015
 @_typing.final
 class Estimate(_message.Message):
     """One estimated figure. The error is sampling error alone: more paths shrink it. An error that too few paths leave unknown
-    is infinite, as are the ends of its interval.
+    is infinite, as are the ends of its interval. That of a mean of equal values is what values that no path had may add to
+    it, and 0 only where no others are possible.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -19,9 +19,11 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from simulator import engine
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
+from simulator.estimate import NO_OTHER
 from simulator.fit import fit
 from simulator.planning import DEFAULT_HORIZON_DAYS
 from simulator.spec import Account, DrawdownKind, Model, Rules, Settings, Spec
+from simulator.supports import supports
 from simulator.tally import Finished
 from tests.reference.passing import Calendar
 from tests.reference.paths import Drawing, draw_days
@@ -199,6 +201,28 @@ def test_the_cases_meet_every_rule() -> None:
         look()
     assert min(seen.values()) >= 20, seen
     assert len(seen) == 9
+
+
+def test_no_figure_lies_beyond_what_is_said_to_be_possible() -> None:
+    """By the reference, whose paths the kernel's are."""
+    for shape in [*shapes(2), *OTHERS]:
+
+        @settings(EXAMPLES, max_examples=12)
+        @given(specs(shape))
+        def look(spec: Spec) -> None:
+            assume(spec.settings.model not in FITTED or can_be_fitted(spec))
+            plan = one_block(spec)
+            reference, within = Reference(plan), supports(plan)
+            for path in range(12):
+                end = reference.ending(path)
+                for figure, value in (
+                    (within.final_pnl, end.final_pnl), (within.max_drawdown, end.max_drawdown),
+                    (within.days, end.days), (within.trades_to_end, end.trades), (within.payout, end.paid),
+                    (within.payouts, end.payouts), (within.paused_days, end.paused_days),
+                ):  # fmt: skip
+                    assert figure == NO_OTHER or figure.low <= value <= figure.high, (figure, value, end)
+
+        look()
 
 
 @pytest.mark.parametrize("block", [(1 << 27) - 1, 1 << 27], ids=["below 2^32", "from 2^32"])

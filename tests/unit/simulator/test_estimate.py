@@ -56,7 +56,7 @@ def test_the_ends_of_a_paired_interval_are_where_the_score_test_turns(gained: in
             assert estimate._tango(gained, lost, n, end) == pytest.approx(sign * estimate.Z, rel=1e-4)
 
 
-@given(st.lists(st.integers(-(2**31), 2**31), min_size=2, max_size=50))
+@given(st.lists(st.integers(-(2**31), 2**31), min_size=2, max_size=50).filter(lambda values: len(set(values)) > 1))
 def test_a_mean_of_sums_is_that_of_the_values(values: list[int]) -> None:
     found = estimate.mean_of_sums(len(values), sum(values), sum(each * each for each in values))
     assert found.value == pytest.approx(np.mean(values), rel=1e-12, abs=1e-6)
@@ -240,11 +240,37 @@ def test_tail_risk_of_a_sure_profit_is_negative() -> None:
     assert estimate.value_at_risk(of([50, 60, 70] * 100), 0.95).value == -50
 
 
-def test_all_equal_values_have_no_error() -> None:
-    constant = of([123_457] * 1_000)
-    for found in (estimate.mean(constant), estimate.quantile(constant, 0.5)):
-        assert (found.value, found.std_error) == (123_457, 0)
-        assert (found.ci_low, found.ci_high) == (123_457, 123_457)
+def test_a_quantile_of_equal_values_has_no_error() -> None:
+    found = estimate.quantile(of([123_457] * 1_000), 0.5)
+    assert (found.value, found.std_error, found.ci_low, found.ci_high) == (123_457, 0, 123_457, 123_457)
+
+
+@pytest.mark.parametrize("n", [2, 1_000, 10**6])
+def test_a_mean_of_equal_values_allows_for_others_that_were_not_seen(n: int) -> None:
+    equal, within = Histogram.of_counts(np.array([n]), 4), Support(low=1, high=24)
+    share = estimate.probability(0, n).ci_high
+    for found in (estimate.mean(equal, within), estimate.mean_of_sums(n, 4 * n, 16 * n, lambda: within)):
+        assert found.value == 4
+        assert (found.ci_low, found.ci_high) == pytest.approx((4 - 3 * share, 4 + 20 * share))
+        assert found.std_error == pytest.approx(23 * share / (2 * estimate.Z))
+
+
+def test_a_mean_of_equal_values_is_open_where_others_have_no_bound_and_exact_where_there_are_none() -> None:
+    equal = of([123_457] * 1_000)
+    above = estimate.mean(equal, Support(low=123_457))
+    assert (above.std_error, above.ci_low, above.ci_high) == (math.inf, 123_457, math.inf)
+    known = Estimate(value=123_457, std_error=0, ci_low=123_457, ci_high=123_457)
+    assert estimate.mean(equal, possible=estimate.NO_OTHER) == known
+    assert estimate.mean(of([123_457]), possible=estimate.NO_OTHER) == known
+
+
+@pytest.mark.parametrize(("n", "share"), [(5_000, 1.85e-4), (2, 1 / 3), (1_000, 1e-3), (20_000, 2e-5)])
+def test_a_mean_of_what_is_rarely_seen_is_held_wherever_it_was_not_seen(n: int, share: float) -> None:
+    """A figure between 0 and 60 that is 1 with this probability, else 0: what n zeros leave open holds its mean."""
+    zeros = (1 - share) ** n
+    assert zeros > 0.3
+    found = estimate.mean(Histogram.of_counts(np.array([n])), Support(low=0, high=60))
+    assert found.ci_low == 0 < share < found.ci_high
 
 
 def test_one_value_tells_nothing_of_its_error() -> None:

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pytest
 
 from simulator import estimate
-from simulator.estimate import Estimate
+from simulator.estimate import Estimate, Support
 from simulator.histogram import Histogram
-from tests.unit.simulator.coverage import RUNS, assert_nominal, holds
+from tests.unit.simulator.coverage import LEAST, RUNS, assert_nominal, holds
 
 pytestmark = pytest.mark.slow
 
@@ -76,3 +76,12 @@ def test_intervals_of_conditional_means_cover_nominally() -> None:
         days = rng.geometric(0.1, 600)[breached]
         hits += holds(estimate.mean(Histogram.of(days)), 10.0)
     assert_nominal(hits / RUNS)
+
+
+@pytest.mark.parametrize("expected", [0.2, 1.0, 2.0])
+def test_intervals_of_means_of_what_is_hardly_ever_seen_cover(expected: float) -> None:
+    """A figure that is 1 on so many of 5,000 paths on average, and else 0, as a day paused: often on none of them."""
+    n, within = 5_000, Support(low=0, high=60)
+    counts: npt.NDArray[np.int64] = np.random.default_rng(17).binomial(n, expected / n, 4 * RUNS)
+    figures = {k: estimate.mean(Histogram.of_counts(np.array([n - k, k])), within) for k in set(counts.tolist())}
+    assert sum(holds(figures[k], expected / n) for k in counts.tolist()) / (4 * RUNS) >= LEAST
