@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 
@@ -10,7 +11,11 @@ from montecarlo.v1 import rules_pb2
 from simulator.checks import Checks
 from simulator.codec_reader import MAX_DAYS
 from simulator.money import from_minor
+from simulator.source import FITTED, trails_open_equity
 from simulator.spec import REACH, Account, BreachOperator, Phase, Rules, Spec
+from simulator.trades import UNKNOWN
+
+_OR_CLOSED: Final = ", or turn settings.excursions off if only closed trades count"
 
 
 def decode_account(checks: Checks, state: rules_pb2.AccountState, rules: Rules) -> Account:
@@ -23,12 +28,14 @@ def decode_account(checks: Checks, state: rules_pb2.AccountState, rules: Rules) 
             "account.best_day_profit", f"{state.best_day_profit} is below 0: leave it out if no day made a profit"
         )
     mark = _optional(checks, "account.high_water_mark", state.high_water_mark, digits)
+    equity = _optional(checks, "account.equity", state.equity, digits)
+    seen = [balance, start, *([equity] if equity is not None and trails_open_equity(rules) else [])]
     return Account(
         balance_minor=balance,
-        high_water_mark_minor=max(balance, start) if mark is None else mark,
+        high_water_mark_minor=max(seen) if mark is None else mark,
         days_traded=checks.whole("account.days_traded", state.days_traded, 0, MAX_DAYS),
         qualifying_days=checks.whole("account.qualifying_days", state.qualifying_days, 0, MAX_DAYS),
-        equity_minor=_optional(checks, "account.equity", state.equity, digits),
+        equity_minor=equity,
         best_day_minor=max(best, 0),
         calendar_days_used=checks.whole("account.calendar_days_used", state.calendar_days_used, 0, MAX_DAYS),
         phase=checks.whole("account.phase", state.phase, 0, len(rules.steps)) or 1,
@@ -53,6 +60,10 @@ def _contradictions(spec: Spec) -> Iterator[tuple[str, str]]:
     if account.high_water_mark_minor < account.balance_minor:
         yield (
             "account.high_water_mark", "is below account.balance: give the highest balance so far, or leave it out"
+        )  # fmt: skip
+    if account.high_water_mark_minor < (account.equity_minor or 0) and trails_open_equity(rules):
+        yield (
+            "account.high_water_mark", "is below account.equity: give the highest equity so far, or leave it out"
         )  # fmt: skip
     if any(step.target_minor is not None for step in rules.steps):
         for name in ("payout", "scaling"):
@@ -86,11 +97,24 @@ def _limits(step: Phase, spec: Spec) -> Iterator[tuple[str, int, str, int | None
 
 
 def _breached(spec: Spec) -> Iterator[tuple[str, str]]:
-    rules, account, floor = spec.rules, spec.account, spec.present_floor_minor
+    floor = spec.present_floor_minor
     if floor is None:
         return
-    room = account.balance_minor - floor
-    if room < 0 or (room == 0 and rules.breach is BreachOperator.AT_OR_BELOW):
-        shown = from_minor(floor, rules.minor_digits)
-        why = f"is at or below the floor of the maximum drawdown ({shown}): it has breached already; check the balance,"
-        yield "account.balance", f"{why} account.high_water_mark and rules.max_drawdown"
+    shown = from_minor(floor, spec.rules.minor_digits)
+    why = f"is at or below the floor of the maximum drawdown ({shown}): it has breached already; check"
+    if _is_breach(spec, spec.account.balance_minor - floor):
+        yield "account.balance", f"{why} the balance, account.high_water_mark and rules.max_drawdown"
+    equity, or_else = spec.account.equity_minor, "" if trails_open_equity(spec.rules) else _OR_CLOSED
+    if equity is not None and _tests_equity(spec) and _is_breach(spec, equity - floor):
+        yield "account.equity", f"{why} the equity, account.high_water_mark and rules.max_drawdown{or_else}"
+
+
+def _is_breach(spec: Spec, room: int) -> bool:
+    return room < 0 or (room == 0 and spec.rules.breach is BreachOperator.AT_OR_BELOW)
+
+
+def _tests_equity(spec: Spec) -> bool:
+    """Whether the floor trails equity, or breaches are looked for within trades."""
+    settings = spec.settings
+    within = settings.excursions and settings.model not in FITTED and not (spec.trades.mae_minor == UNKNOWN).any()
+    return trails_open_equity(spec.rules) or bool(within)

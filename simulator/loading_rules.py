@@ -130,7 +130,7 @@ def _share(ppm: int | None, present: int, at_floor: int) -> Share | None:
 def _opening(spec: Spec, at_floor: int) -> Opening:
     account, rules = spec.account, spec.rules
     present, payout = account.balance_minor, rules.payout
-    peak = max(rules.starting_balance_minor, account.high_water_mark_minor, present)
+    peak = spec.present_peak_minor
     made = account.profit_since_payout_minor
     allowance, _, peak_ppm = _drawdown(rules)
     return Opening(

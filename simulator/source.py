@@ -15,7 +15,7 @@ from simulator.fit import HEAVIEST, Fit, fit
 from simulator.history import History
 from simulator.money import from_minor
 from simulator.quantiles import Quantiles
-from simulator.spec import REACH, DrawdownKind, Model, Rules, Spec
+from simulator.spec import REACH, Model, Rules, Spec
 from simulator.stress import stressed
 
 FITTED: Final = (Model.NORMAL, Model.STUDENT_T)
@@ -85,7 +85,7 @@ def excursions(spec: Spec, history: History) -> bool:
 
 def trails_open_equity(rules: Rules) -> bool:
     """Whether a floor trails the best open P&L."""
-    return rules.max_drawdown is not None and rules.max_drawdown.kind is DrawdownKind.TRAILING_INTRADAY
+    return rules.max_drawdown is not None and rules.max_drawdown.trails_equity
 
 
 def check(spec: Spec, history: History, found: Source) -> None:

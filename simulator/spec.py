@@ -82,6 +82,11 @@ class MaxDrawdown:
     lock_minor: int | None = None
     peak_share_ppm: int | None = None
 
+    @property
+    def trails_equity(self) -> bool:
+        """Whether the peak is of equity, and not of balances alone."""
+        return self.kind is DrawdownKind.TRAILING_INTRADAY
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DailyLoss:
@@ -281,6 +286,15 @@ class Spec:
     settings: Settings
 
     @property
+    def present_peak_minor(self) -> int:
+        """What a trailing floor trails at first: the highest balance that is known of, or equity if it trails that."""
+        rule, account = self.rules.max_drawdown, self.account
+        peak = max(self.rules.starting_balance_minor, account.high_water_mark_minor, account.balance_minor)
+        if rule is None or not rule.trails_equity or account.equity_minor is None:
+            return peak
+        return max(peak, account.equity_minor)
+
+    @property
     def present_floor_minor(self) -> int | None:
         """The floor of the maximum drawdown on the first simulated day, as a balance; None without that rule."""
         rule = self.rules.max_drawdown
@@ -292,7 +306,7 @@ class Spec:
             return start
         if rule.kind is DrawdownKind.STATIC:
             return start - rule.allowance_minor
-        highest = max(start, self.account.high_water_mark_minor, self.account.balance_minor)
+        highest = self.present_peak_minor
         trailing = highest - rule.allowance_minor
         if rule.peak_share_ppm is not None:
             trailing = self._share_of(highest, 1_000_000 - rule.peak_share_ppm)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from simulator.spec import Account, FloorAfterPayout, Phase, Rules
+from simulator.spec import Account, DrawdownKind, FloorAfterPayout, Phase, Rules
 
 MILLION = 10**6
 
@@ -80,7 +80,7 @@ def present(rules: Rules, account: Account) -> Standing:
         phase=account.phase - 1,
         start=balance,
         balance=balance,
-        peak=max(rules.starting_balance_minor, account.high_water_mark_minor, balance),
+        peak=first_peak(rules, account),
         anchor=first_anchor(rules, balance, equity),
         opening=balance,
         days=account.days_traded,
@@ -101,6 +101,14 @@ def fresh(rules: Rules, phase: int) -> Standing:
     start = rules.starting_balance_minor
     account = Account(balance_minor=start, high_water_mark_minor=start, phase=phase + 1)
     return present(rules, account)
+
+
+def first_peak(rules: Rules, account: Account) -> int:
+    """P at first; a floor that trails equity trails that which the account had, too."""
+    known = [rules.starting_balance_minor, account.high_water_mark_minor, account.balance_minor]
+    if rules.max_drawdown is not None and rules.max_drawdown.kind is DrawdownKind.TRAILING_INTRADAY:
+        known.append(account.equity_minor or 0)
+    return max(known)
 
 
 def first_anchor(rules: Rules, balance: int, equity: int) -> int:

@@ -70,6 +70,15 @@ def test_a_trailing_floor_starts_from_the_high_water_mark() -> None:
     assert play(days([-50]), with_drawdown(END_OF_DAY, 100), account).outcome == BREACHED_MAX_DRAWDOWN
 
 
+def test_a_floor_that_trails_equity_starts_from_the_equity_if_that_is_higher() -> None:
+    account = replace(FRESH, equity_minor=1_050)
+    assert play(days([-49]), with_drawdown(INTRADAY, 100), account).outcome == EXPIRED
+    assert play(days([-50]), with_drawdown(INTRADAY, 100), account).outcome == BREACHED_MAX_DRAWDOWN
+    assert play(days([-50]), with_drawdown(END_OF_DAY, 100), account).outcome == EXPIRED
+    marked = replace(account, high_water_mark_minor=1_060)
+    assert play(days([-40]), with_drawdown(INTRADAY, 100), marked).outcome == BREACHED_MAX_DRAWDOWN
+
+
 @pytest.mark.parametrize("kind", [END_OF_DAY, INTRADAY])
 def test_a_share_of_the_peak_is_compared_exactly(kind: DrawdownKind) -> None:
     """3.33% below a peak of 1,001 is 967.6667: a balance of 967 breaches it, one of 968 does not."""

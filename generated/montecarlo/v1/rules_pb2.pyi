@@ -32,7 +32,7 @@ class _DrawdownKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Drawdown
     DRAWDOWN_KIND_TRAILING_END_OF_DAY: _DrawdownKind.ValueType  # 2
     """F for a day = max(B0, highest end-of-day balance of earlier days) - L, tested at every trade of the day."""
     DRAWDOWN_KIND_TRAILING_INTRADAY: _DrawdownKind.ValueType  # 3
-    """F = running maximum of the equity - L, tested at every trade."""
+    """F = running maximum of the equity - L, tested at every trade. Begins with AccountState.high_water_mark and equity."""
 
 class DrawdownKind(_DrawdownKind, metaclass=_DrawdownKindEnumTypeWrapper):
     """How the floor of the maximum drawdown moves. F is the floor, B0 the starting balance, L the allowance."""
@@ -44,7 +44,7 @@ DRAWDOWN_KIND_STATIC: DrawdownKind.ValueType  # 1
 DRAWDOWN_KIND_TRAILING_END_OF_DAY: DrawdownKind.ValueType  # 2
 """F for a day = max(B0, highest end-of-day balance of earlier days) - L, tested at every trade of the day."""
 DRAWDOWN_KIND_TRAILING_INTRADAY: DrawdownKind.ValueType  # 3
-"""F = running maximum of the equity - L, tested at every trade."""
+"""F = running maximum of the equity - L, tested at every trade. Begins with AccountState.high_water_mark and equity."""
 Global___DrawdownKind: _TypeAlias = DrawdownKind  # noqa: Y015
 
 class _BreachOperator:
@@ -624,13 +624,18 @@ class AccountState(_message.Message):
     balance: _builtins.str
     """Closed balance, in account currency, decimal string. Required."""
     high_water_mark: _builtins.str
-    """Highest end-of-day balance so far (for TRAILING_INTRADAY: highest equity). Empty: max(balance, starting balance)."""
+    """Highest end-of-day balance so far. For TRAILING_INTRADAY highest equity, and not below equity. Empty: the larger of
+    balance and starting balance, for TRAILING_INTRADAY of equity too.
+    """
     days_traded: _builtins.int
     """Trading days used so far, counted against the time limit. 0 if none."""
     qualifying_days: _builtins.int
     """Days so far that qualify for the minimum days (of the phase; of a payout: since the last one). 0 if none."""
     equity: _builtins.str
-    """Equity at the end of the last trading day, in account currency. Empty: the balance."""
+    """Equity at the end of the last trading day, in account currency. Counts for the anchor HIGHER_OF_BALANCE_AND_EQUITY
+    and for the floor of TRAILING_INTRADAY. Refused at or below the floor of the maximum drawdown, where that trails
+    equity or breaches are looked for within trades. Empty: the balance.
+    """
     best_day_profit: _builtins.str
     """Best profit of a day so far (in the phase; since the last payout), in account currency, >= 0. Empty: 0."""
     calendar_days_used: _builtins.int

@@ -228,6 +228,48 @@ def test_an_account_that_has_ended_already_is_refused(account: dict[str, Any], f
     assert field in violations(message)
 
 
+INTRADAY, END_OF_DAY = rules_pb2.DRAWDOWN_KIND_TRAILING_INTRADAY, rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY
+
+
+@pytest.mark.parametrize(
+    ("kind", "mark", "found"),
+    [(INTRADAY, "", 104_000), (INTRADAY, "1050", 105_000), (END_OF_DAY, "", 102_000), (END_OF_DAY, "1030", 103_000)],
+)
+def test_equity_is_part_of_the_mark_of_a_floor_that_trails_it(
+    kind: rules_pb2.DrawdownKind.ValueType, mark: str, found: int
+) -> None:
+    message = given(max_drawdown=drawdown(kind=kind, amount="100"))
+    message.account.CopyFrom(rules_pb2.AccountState(balance="1020", equity="1040", high_water_mark=mark))
+    spec = decoded(message)
+    assert spec.account.high_water_mark_minor == found
+    assert spec.present_floor_minor == found - 10_000
+
+
+def test_a_mark_below_the_equity_that_a_floor_trails_is_refused() -> None:
+    message = given(max_drawdown=drawdown(kind=INTRADAY, amount="100"))
+    message.account.CopyFrom(rules_pb2.AccountState(balance="1020", equity="1040", high_water_mark="1039.99"))
+    assert "give the highest equity" in violations(message)["account.high_water_mark"]
+
+
+@pytest.mark.parametrize(("within", "excursions"), [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize("kind", [rules_pb2.DRAWDOWN_KIND_STATIC, END_OF_DAY, INTRADAY])
+def test_equity_at_the_floor_has_breached_where_it_is_looked_at(
+    kind: rules_pb2.DrawdownKind.ValueType, within: bool, excursions: bool
+) -> None:
+    message = given(max_drawdown=drawdown(kind=kind, amount="100"))
+    message.account.CopyFrom(rules_pb2.AccountState(balance="1000", equity="900"))
+    message.settings.excursions = settings_pb2.EXCURSIONS_AUTO if excursions else settings_pb2.EXCURSIONS_OFF
+    for trade in message.trades if within else ():
+        trade.mae, trade.mfe = "-6", "10"
+    if kind != INTRADAY and not (within and excursions):
+        assert decoded(message).account.equity_minor == 90_000
+        return
+    assert "(900.00): it has breached already" in violations(message)["account.equity"]
+    assert ("excursions off" in violations(message)["account.equity"]) is (kind != INTRADAY)
+    message.account.equity = "900.01"
+    decoded(message)
+
+
 @pytest.mark.parametrize(("account", "bad"), [("", [1, 2]), ("USD", [1, 2]), ("EUR", [0, 2])])
 def test_a_trade_in_another_currency_than_the_account_is_refused(account: str, bad: list[int]) -> None:
     message = given(currency=account)
