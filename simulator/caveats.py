@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator
 from datetime import timedelta
 from enum import StrEnum
@@ -13,7 +14,7 @@ from simulator.diagnostics import Diagnostics
 from simulator.estimation_risk import Histories
 from simulator.history import History
 from simulator.passable import why_no_pass
-from simulator.planning import Plan
+from simulator.planning import MIN_RESAMPLED_DAYS, Plan
 from simulator.source import trails_open_equity
 from simulator.tally import Outcome, Tally
 from simulator.trades import UNKNOWN
@@ -78,7 +79,7 @@ def caveats(
     missed = [end for end in unseen if not rare.ruled_out(plan, end)]
     ruled_out = set(unseen).difference(missed)
     return [
-        *_of_size(plan.history, diagnostics),
+        *_of_size(plan, diagnostics),
         *_of_time(diagnostics),
         *_of_profits(plan.history),
         *_of_losses(plan),
@@ -92,22 +93,31 @@ def caveats(
     ]
 
 
-def _of_size(history: History, diagnostics: Diagnostics) -> Iterator[Caveat]:
+def _of_size(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
+    history = plan.history
     if history.trades < MIN_TRADES or history.days < MIN_DAYS:
         yield _caveat(
             Code.SHORT_HISTORY,
             f"The history holds {_of(history.trades, 'trade')} on {_of(history.days, 'day')}, less than "
-            f"{MIN_TRADES} trades or {MIN_DAYS} days. The intervals show sampling error only, not what so short a "
-            "history cannot tell: take the figures as a rough guide, ask for estimation risk, and simulate again with "
-            "more trades.",
+            f"{MIN_TRADES} trades or {MIN_DAYS} days. The figures' intervals show sampling error only, not what so "
+            f"short a history cannot tell: take the figures as a rough guide, {_of_estimation_risk(plan)}, and "
+            "simulate again with more trades.",
         )
     elif diagnostics.effective_sample_size < MIN_EFFECTIVE:
         yield _caveat(
             Code.LOW_EFFECTIVE_SAMPLE_SIZE,
             f"The {history.trades} trades depend on each other so much that they tell no more about the mean than "
             f"{diagnostics.effective_sample_size:.0f} independent ones: read the figures as those of a short history, "
-            "and ask for estimation risk.",
+            f"and {_of_estimation_risk(plan)}.",
         )
+
+
+def _of_estimation_risk(plan: Plan) -> str:
+    if plan.spec.settings.estimation_risk is not None:
+        return "quote the intervals of the estimation risk"
+    if plan.history.days < MIN_RESAMPLED_DAYS:
+        return f"ask for estimation risk once there are {MIN_RESAMPLED_DAYS} trading days"
+    return "ask for estimation risk"
 
 
 def _of_time(diagnostics: Diagnostics) -> Iterator[Caveat]:
@@ -238,11 +248,11 @@ def _of_effort(plan: Plan, tally: Tally) -> Iterator[Caveat]:
     for target in settings.precision:
         half = precision.half_width(target, tally)
         if half > target.half_width:
-            needed = tally.paths * (half / target.half_width) ** 2
+            needed = _rounded_up(tally.paths * (half / target.half_width) ** 2)
             yield _caveat(
                 Code.PRECISION_NOT_REACHED,
                 f"The interval of {target.outcome} has a half-width of {half:.2g}, not {target.half_width:.2g}, as the "
-                f"{'time' if tally.paths < plan.paths else 'paths'} ran out: it takes about {needed:.2g} paths.",
+                f"{'time' if tally.paths < plan.paths else 'paths'} ran out: it takes about {needed:,} paths.",
             )
 
 
@@ -273,6 +283,12 @@ def _few(code: Code, events: int, paths: int, what: str) -> Caveat:
         f"{number} of {paths:,} paths {what}, so that probability and the days until it are known roughly: "
         "read the upper end of the interval, and ask for more paths if it matters.",
     )
+
+
+def _rounded_up(number: float) -> int:
+    """To two digits."""
+    unit = int(10.0 ** max(0, len(str(int(number))) - 2))
+    return math.ceil(number / unit) * unit
 
 
 def _of(number: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +12,19 @@ from simulator import crew, engine, result
 from simulator.caveats import Code, caveats
 from simulator.diagnostics import diagnose
 from simulator.engine import Plan
-from simulator.spec import Account, DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec, Stress
+from simulator.spec import (
+    Account,
+    DrawdownKind,
+    EstimationRisk,
+    MaxDrawdown,
+    Model,
+    PrecisionTarget,
+    Rules,
+    Settings,
+    Spec,
+    Stress,
+)
+from simulator.tally import Tally
 from simulator.trades import Trade, Trades
 from tests.unit.simulator.samples import MORNING, START
 
@@ -108,3 +121,40 @@ def test_amounts_are_of_one_size_by_what_is_drawn_of_them() -> None:
     nearly = [(1_000, 1_002)] * 15
     assert Code.NO_VARIATION in told(plan_of(nearly, stress=Stress(volatility_factor=0.1)))
     assert Code.NO_VARIATION not in told(plan_of(nearly))
+
+
+@pytest.mark.parametrize(
+    ("days", "asked", "advice"),
+    [
+        (15, None, "guide, ask for estimation risk, and simulate"),
+        (
+            15,
+            EstimationRisk(histories=200, paths=256),
+            "guide, quote the intervals of the estimation risk, and simulate",
+        ),
+        (4, None, "guide, ask for estimation risk once there are 5 trading days, and simulate"),
+    ],
+)
+def test_estimation_risk_is_advised_where_it_can_be_and_was_not_asked_for(
+    days: int, asked: EstimationRisk | None, advice: str
+) -> None:
+    plan = plan_of([*WINNERS, (-500,)][-days:], estimation_risk=asked)
+    assert advice in told(plan)[Code.SHORT_HISTORY]
+
+
+@pytest.mark.parametrize("asked", [None, EstimationRisk(histories=200, paths=256)])
+def test_dependent_trades_are_read_by_the_estimation_risk_if_there_is_one(asked: EstimationRisk | None) -> None:
+    days = [(sign * (100 + day),) for sign in (1, -1) * 3 for day in range(40)]
+    message = told(plan_of(days, estimation_risk=asked))[Code.LOW_EFFECTIVE_SAMPLE_SIZE]
+    assert message.endswith("ask for estimation risk." if asked is None else "intervals of the estimation risk.")
+
+
+@pytest.mark.parametrize(
+    ("half_width", "needed"), [(0.001, "720,000"), (0.0105, "6,600"), (1e-7, "72,000,000,000,000")]
+)
+def test_paths_that_a_precision_takes_are_rounded_up_to_two_digits(half_width: float, needed: str) -> None:
+    """Three in four of 4,000 paths are known to 0.0134147, Wilson's half-width: it takes 4,000 (0.0134147/w)²."""
+    plan = plan_of([(100,), (-100,)] * 40, precision=(PrecisionTarget(outcome="expired", half_width=half_width),))
+    tally = replace(Tally.empty(), paths=4_000, outcomes=(0, 1_000, 0, 3_000))
+    [message] = [each.message for each in caveats(plan, tally, diagnose(plan)) if each.code == "PRECISION_NOT_REACHED"]
+    assert message.endswith(f"it takes about {needed} paths.")
