@@ -96,6 +96,7 @@ def header(result: SimulationResult) -> RenderableType:
 
 
 _GAIN: Final = "Below 0 is a gain: even such a path ends above where it began."
+_NO_AGE: Final = "How old the history is was not looked at, as no present was given (as_of)."
 _CLOSED_ONLY: Final = "looked for at closed trades only, not within trades"
 
 
@@ -158,11 +159,16 @@ def _figures(result: SimulationResult) -> Iterator[tuple[str, Distribution]]:
 def warnings(result: SimulationResult) -> RenderableType:
     """What the engine warns of, or that it warns of nothing."""
     if not result.warnings:
-        return Text("No warnings.", style="green")
+        return _no_warnings(result)
     grid = Table.grid(padding=(0, 1))
     for warning in result.warnings:
         grid.add_row(Text("!", style="bold yellow"), Text.assemble((warning.code, "yellow"), f"  {warning.message}"))
     return grid
+
+
+def _no_warnings(result: SimulationResult) -> Text:
+    found = Text("No warnings.", style="green")
+    return found if result.diagnostics.HasField("age_days") else found.append(f" {_NO_AGE}", style="dim")
 
 
 def time_line(result: SimulationResult, timing: Mapping[str, float] | None) -> Text:

@@ -107,6 +107,7 @@ def diagnostics(found: Diagnostics) -> result_pb2.Diagnostics:
         block_length_reason=found.block_length_reason,
         drift_z=found.drift_z,
         intra_trade=found.intra_trade,
+        age_days=None if found.age is None else found.age.days,
     )
 
 

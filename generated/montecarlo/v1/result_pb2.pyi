@@ -590,6 +590,7 @@ class Diagnostics(_message.Message):
     BLOCK_LENGTH_REASON_FIELD_NUMBER: _builtins.int
     DRIFT_Z_FIELD_NUMBER: _builtins.int
     INTRA_TRADE_FIELD_NUMBER: _builtins.int
+    AGE_DAYS_FIELD_NUMBER: _builtins.int
     effective_sample_size: _builtins.float
     """Independent trades that would tell as much about the mean: n / (1 + 2 * sum of autocorrelations), at most n."""
     lag_one_autocorrelation: _builtins.float
@@ -600,6 +601,8 @@ class Diagnostics(_message.Message):
     """Mean P&L of the later half of the history less that of the earlier half, in standard errors."""
     intra_trade: _builtins.bool
     """Whether breaches within trades were looked for."""
+    age_days: _builtins.int
+    """Whole days from the latest trade to settings.as_of. Unset: no as_of was given, so the age was not looked at."""
     def __init__(
         self,
         *,
@@ -608,12 +611,15 @@ class Diagnostics(_message.Message):
         block_length_reason: _builtins.str = ...,
         drift_z: _builtins.float = ...,
         intra_trade: _builtins.bool = ...,
+        age_days: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_age_days", b"_age_days", "age_days", b"age_days"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block_length_reason", b"block_length_reason", "drift_z", b"drift_z", "effective_sample_size", b"effective_sample_size", "intra_trade", b"intra_trade", "lag_one_autocorrelation", b"lag_one_autocorrelation"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_age_days", b"_age_days", "age_days", b"age_days", "block_length_reason", b"block_length_reason", "drift_z", b"drift_z", "effective_sample_size", b"effective_sample_size", "intra_trade", b"intra_trade", "lag_one_autocorrelation", b"lag_one_autocorrelation"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__age_days: _TypeAlias = _typing.Literal["age_days"]  # noqa: Y015
+    _WhichOneofArgType__age_days: _TypeAlias = _typing.Literal["_age_days", b"_age_days"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__age_days) -> _WhichOneofReturnType__age_days | None: ...
 
 Global___Diagnostics: _TypeAlias = Diagnostics  # noqa: Y015
 

@@ -228,7 +228,17 @@ def test_a_half_width_without_bounds_is_explained_once() -> None:
 def test_no_warnings_are_said_too() -> None:
     result = sample()
     del result.warnings[:]
+    result.diagnostics.age_days = 0
     assert "No warnings." in text(result)
+    assert "as_of" not in text(result)
+
+
+def test_an_age_that_was_not_looked_at_is_told_where_there_is_no_warning() -> None:
+    result = sample()
+    assert "as_of" not in text(result)
+    del result.warnings[:]
+    shown = " ".join(text(result).split())
+    assert "No warnings. How old the history is was not looked at, as no present was given (as_of)." in shown
 
 
 def test_the_fan_has_its_median_between_its_bands() -> None:

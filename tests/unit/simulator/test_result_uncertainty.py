@@ -215,6 +215,9 @@ def test_diagnostics_are_those_of_the_history() -> None:
     assert found.lag_one_autocorrelation < -0.9
     assert "one by one" in found.block_length_reason
     assert not found.intra_trade
+    assert not found.HasField("age_days")
+    dated = plan_of(as_of=FIRST + timedelta(days=len(LONG) + 11, hours=5))
+    assert result.build(dated, tally_of(), 0).diagnostics.age_days == 12
 
 
 def test_a_sound_history_is_not_warned_of() -> None:
