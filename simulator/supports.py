@@ -84,11 +84,14 @@ def _are_alike(plan: Plan) -> bool:
 
 
 def _pnl(plan: Plan) -> Support:
-    """Of the P&L at any closed trade: what so many trades can make, and the floor and the target that end a path."""
+    """Of the P&L at any closed trade, at a floor that is met within one, or as a phase begins: what so many trades can
+    make, and the floor and the target that end a path.
+    """
     trades = most_trades(plan)
     least, largest = _of_a_trade(plan)
-    low = min(least, _lowest_sum(plan, trades)) if least < 0 else least
-    high = max(largest, trades * largest)
+    begun = [0] if plan.excursions or len(plan.spec.rules.steps) > plan.spec.account.phase else []
+    low = min([least, *begun, *([_lowest_sum(plan, trades)] if least < 0 else [])])
+    high = max(largest, trades * largest, *begun)
     above_floor, below_target = _above_floor(plan), _below_target(plan)
     low = low if above_floor is None else max(low, above_floor + _lowest_sum(plan, 1))
     high = high if below_target is None else min(high, below_target + max(largest, 0))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 
-from simulator import crew, result
+from simulator import crew, engine, result
 from simulator.engine import Plan
 from simulator.estimate import NO_OTHER
 from simulator.found import Found
@@ -21,15 +22,18 @@ from simulator.spec import (
     MaxDrawdown,
     Model,
     Payout,
+    Phase,
     Rules,
     Scaling,
     Scenario,
     Settings,
+    Spec,
     Stress,
 )  # fmt: skip
 from simulator.supports import of_differences, supports
 from simulator.tally import Tally
-from tests.unit.simulator.samples import START, plan_of
+from simulator.trades import Trade, Trades
+from tests.unit.simulator.samples import FRESH, MORNING, START, plan_of
 
 PATHS = 5_000
 FLOOR = MaxDrawdown(kind=DrawdownKind.STATIC, allowance_minor=400)
@@ -116,6 +120,18 @@ def test_floor_and_target_bound_what_paths_end_with() -> None:
     assert (free.low, free.high) == (-150 * 30, 120 * 30)
     grown = Scaling(every_days=5, min_profit_minor=1, step_ppm=500_000, max_steps=2)
     assert supports(plan(rules=replace(FUNDED, scaling=grown))).final_pnl.high == (240 + 2) * 30
+
+
+def test_where_every_trade_loses_a_floor_may_be_met_within_one_and_where_every_one_wins_a_phase_begins_anew() -> None:
+    trades = Trades.of(
+        Trade(closed_at=MORNING + timedelta(days=day), pnl_minor=-300 - day, mae_minor=-500) for day in range(5)
+    )
+    within = Spec(trades=trades, rules=FUNDED, account=FRESH, settings=Settings(horizon_days=10))
+    assert supports(engine.plan(within, "ab" * 32)).final_pnl.high == 0
+    phases = tuple(Phase(target_minor=START + 50) for _ in range(2))
+    winners = ((10,), (20,), (30,))
+    assert supports(plan(winners, Rules(starting_balance_minor=START, phases=phases))).final_pnl.low == 0
+    assert supports(plan(winners, Rules(starting_balance_minor=START))).final_pnl.low == 10
 
 
 def test_a_scenario_that_moved_no_path_may_move_one_unless_it_asks_nothing() -> None:
