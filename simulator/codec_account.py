@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-import numpy as np
-
 from montecarlo.v1 import rules_pb2
 from simulator.checks import Checks
 from simulator.codec_reader import MAX_DAYS
 from simulator.money import from_minor
 from simulator.source import FITTED, trails_open_equity
-from simulator.spec import REACH, Account, BreachOperator, Phase, Rules, Spec
+from simulator.spec import Account, BreachOperator, Phase, Rules, Spec
 from simulator.trades import UNKNOWN
 
 _OR_CLOSED: Final = ", or turn settings.excursions off if only closed trades count"
@@ -56,7 +54,7 @@ def _optional(checks: Checks, field: str, text: str, digits: int) -> int | None:
 
 
 def _contradictions(spec: Spec) -> Iterator[tuple[str, str]]:
-    rules, account, digits = spec.rules, spec.account, spec.rules.minor_digits
+    rules, account = spec.rules, spec.account
     if account.high_water_mark_minor < account.balance_minor:
         yield (
             "account.high_water_mark", "is below account.balance: give the highest balance so far, or leave it out"
@@ -69,15 +67,6 @@ def _contradictions(spec: Spec) -> Iterator[tuple[str, str]]:
         for name in ("payout", "scaling"):
             if getattr(rules, name) is not None:
                 yield f"rules.{name}", "is for a funded account, which has no target: leave out one of them"
-    scaling = rules.scaling
-    if scaling is not None:
-        times = 1 + scaling.step_ppm * scaling.max_steps / 1_000_000
-        largest = int(np.abs(spec.trades.pnl_minor).max(initial=0))
-        if largest * times > REACH:
-            yield (
-                "rules.scaling.max_steps",
-                f"grows a trade beyond {from_minor(REACH, digits)}, the most that is computed: give fewer steps",
-            )
 
 
 def _ended(spec: Spec) -> Iterator[tuple[str, str]]:

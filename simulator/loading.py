@@ -123,7 +123,11 @@ def _losers(plan: Plan, size: int) -> Losers:
 
 
 def _worst_day(plan: Plan) -> WorstDay:
-    return WorstDay(total=_int32(max(-REACH, plan.source.worst_day_minor)), days=_uint32(plan.horizon_days))
+    return WorstDay(
+        total=_int32(max(-REACH, plan.source.worst_day_minor)),
+        days=_uint32(plan.horizon_days),
+        least=_int32(-plan.source.most_minor),
+    )
 
 
 def _low(plan: Plan) -> npt.NDArray[np.int32] | None:

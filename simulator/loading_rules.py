@@ -6,23 +6,22 @@ Every number here is exact. A level that lies beyond any balance a path may reac
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from simulator import growth
+from simulator.growth import BEYOND
 from simulator.host import handed
 from simulator.levels import MILLION, Levels, Opening, PayoutLevels, PhaseLevels, ScalingLevels, Share
 from simulator.planning import Plan
 from simulator.shape import Features, Pass, PayoutFeatures
-from simulator.spec import REACH, BreachOperator, DailyAnchor, MinimumDays, Payout, Phase, Rules, Spec
+from simulator.spec import BreachOperator, DailyAnchor, MinimumDays, Payout, Phase, Rules, Spec
 
 if TYPE_CHECKING:
     import jax
 
 MAX_INT32: Final = 2**31 - 1
-BEYOND: Final = 2 * REACH
-"""Further than the difference of any two balances within REACH."""
 NO_SHARE: Final = BEYOND * MILLION
 """Millionths of any profit that no day's profit is more than."""
 
@@ -71,30 +70,29 @@ def levels(plan: Plan) -> Levels:
     spec = plan.spec
     rules, present = spec.rules, spec.account.balance_minor
     start = rules.starting_balance_minor
-    daily, steps = rules.daily_loss, rules.scaling
+    daily = rules.daily_loss
     at_floor = 1 if rules.breach is BreachOperator.AT_OR_BELOW else 0
     allowance, lock, peak_ppm = _drawdown(rules)
     limit = daily.limit_minor if daily else 0
-    step = steps.step_ppm if steps else 0
     return Levels(
         start=_level(start - present),
         floor=_level(start - allowance - present + at_floor),
         lock=_level(BEYOND if lock is None else lock - present + at_floor),
         allowance=_level(0 if peak_ppm is not None else allowance - at_floor),
-        allowance_step=_level(millionths_to_even(allowance, step)),
+        allowance_step=_int32(growth.allowance_step(spec, plan.horizon_days)),
         peak_share=_share(peak_ppm, present, at_floor),
         start_floor=_level(start - present + at_floor),
         fresh_trail=_level(start - present if peak_ppm is not None else start - allowance - present + at_floor),
         daily_floor=_level(at_floor - limit),
         first_daily_floor=_level(at_floor - limit + anchor_raise(spec)),
-        daily_step=_level(millionths_to_even(limit, step)),
+        daily_step=_int32(growth.daily_step(spec, plan.horizon_days)),
         anchor_share=_share(daily.anchor_share_ppm if daily else None, present, at_floor),
         anchor_raise=_level(anchor_raise(spec)),
         phase=_phases(plan),
         last_phase=_int32(len(rules.steps) - 1),
         horizon_days=_int32(plan.horizon_days),
         payout=_payout(rules.payout, present) if rules.payout else None,
-        scaling=_scaling(rules),
+        scaling=_scaling(rules, plan.horizon_days),
         opening=_opening(spec, at_floor),
         zero=_int32(0),
     )
@@ -106,11 +104,6 @@ def anchor_raise(spec: Spec) -> int:
     if daily is None or daily.anchor is DailyAnchor.PRIOR_BALANCE or account.equity_minor is None:
         return 0
     return max(0, account.equity_minor - account.balance_minor)
-
-
-def millionths_to_even(amount: int, ppm: int) -> int:
-    """So many millionths of the amount, rounded half to even."""
-    return round(Fraction(amount * ppm, MILLION))
 
 
 def _drawdown(rules: Rules) -> tuple[int, int | None, int | None]:
@@ -186,7 +179,7 @@ def _payout(payout: Payout, present: int) -> PayoutLevels:
     )
 
 
-def _scaling(rules: Rules) -> ScalingLevels | None:
+def _scaling(rules: Rules, horizon_days: int) -> ScalingLevels | None:
     scaling = rules.scaling
     if scaling is None:
         return None
@@ -194,7 +187,7 @@ def _scaling(rules: Rules) -> ScalingLevels | None:
         every_days=_int32(scaling.every_days),
         min_profit=_level(scaling.min_profit_minor),
         most_steps=_int32(scaling.max_steps),
-        deposit=_level(millionths_to_even(rules.starting_balance_minor, scaling.step_ppm)),
+        deposit=_int32(growth.deposit(rules, horizon_days)),
     )
 
 

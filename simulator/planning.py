@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from simulator.block_length import automatic_block_length, automatic_circular_length
 from simulator.conditions import spec_of
 from simulator.errors import FieldViolation, InvalidInput
+from simulator.growth import check_growth
 from simulator.history import History, build_history
 from simulator.source import Source, check, source
 from simulator.spec import MAX_INDEX_SPREAD, MAX_TRADES_A_PATH, Model, Spec
@@ -55,7 +57,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         """A plan made of another, with another history or stress, has a source of its own."""
-        object.__setattr__(self, "source", source(self.spec, self.history))
+        object.__setattr__(self, "source", source(self.spec, self.history, self.horizon_days))
 
     @property
     def excursions(self) -> bool:
@@ -109,20 +111,34 @@ def plan(spec: Spec, digest: str) -> Plan:
         history=history,
     )
     check(spec, history, planned.source)
-    _check_scenarios(spec, history)
+    check_growth(spec, horizon_days)
+    _check_scenarios(planned)
     return planned
 
 
-def _check_scenarios(spec: Spec, history: History) -> None:
-    for index, scenario in enumerate(spec.settings.scenarios):
-        under = spec_of(spec, scenario)
-        try:
-            check(under, history, source(under, history))
-        except InvalidInput as invalid:
-            place = f"settings.scenarios[{index}]."
-            raise InvalidInput(
-                [replace(each, field=place + each.field.removeprefix("settings.")) for each in invalid.violations]
-            ) from invalid
+def _check_scenarios(planned: Plan) -> None:
+    for index, scenario in enumerate(planned.spec.settings.scenarios):
+        under, place = replace(planned, spec=spec_of(planned.spec, scenario)), f"settings.scenarios[{index}]"
+        with _told_of(f"{place}.stress", place):
+            check(under.spec, under.history, under.source)
+        with _told_of(f"{place}.limits_factor", place):
+            check_growth(under.spec, under.horizon_days)
+
+
+@contextmanager
+def _told_of(cause: str, place: str) -> Iterator[None]:
+    """What is wrong under a scenario is told of it: of its cause in there, where the account's rules do not fit it."""
+    try:
+        yield
+    except InvalidInput as invalid:
+        raise InvalidInput([_in_scenario(each, cause, place) for each in invalid.violations]) from invalid
+
+
+def _in_scenario(found: FieldViolation, cause: str, place: str) -> FieldViolation:
+    if found.field.startswith("rules."):
+        why = f"cannot be simulated: with it, {found.field} {found.description}"
+        return FieldViolation(field=cause, description=why)
+    return replace(found, field=f"{place}.{found.field.removeprefix('settings.')}")
 
 
 def _check_estimation_risk(spec: Spec, history: History) -> None:

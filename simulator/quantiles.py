@@ -6,7 +6,8 @@ of equal width; within a cell the quantile is interpolated. So it is as fine in 
 probability 2^-33: off by less than 4e-5 of the distance from the location, or of the scale if that is more, before it
 is rounded to whole minor units. Stress on losses puts a kink at 0 into one cell besides.
 
-An amount beyond REACH is cut there. The digits are as many as leave the largest value below 2^30, 0 to 30.
+An amount beyond REACH, or what scaling keeps within it, is cut there. The digits are as many as leave the largest value
+below 2^30, 0 to 30.
 
 In numbers: v_c, for c from 0 to 2,048, is the quantile at distance 2^k (1 + j / 64) / 2^33, c = 64 k + j, in 2^-digits
 minor units, rounded; the amount is v_c + (v_(c+1) - v_c) r / 2^25, r being the lower 25 bits of o x 2^(31 - k), rounded
@@ -69,9 +70,9 @@ def nodes(fit: Fit, stress: Stress, mean_minor: float) -> tuple[Nodes, Nodes]:
     return low, high
 
 
-def build(fit: Fit, stress: Stress, mean_minor: float) -> Quantiles:
-    """The table. Amounts beyond REACH are cut there."""
-    halves = [np.clip(half, -REACH, REACH) for half in nodes(fit, stress, mean_minor)]
+def build(fit: Fit, stress: Stress, mean_minor: float, most_minor: int = REACH) -> Quantiles:
+    """The table. Amounts beyond the most are cut there."""
+    halves = [np.clip(half, -most_minor, most_minor) for half in nodes(fit, stress, mean_minor)]
     largest = int(np.ceil(max(np.abs(half).max() for half in halves)))
     digits = max(0, _MOST_BITS - largest.bit_length())
     whole = [np.rint(np.ldexp(half, digits)).astype(np.int64) for half in halves]

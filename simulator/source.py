@@ -12,6 +12,7 @@ import numpy.typing as npt
 from simulator import quantiles
 from simulator.errors import FieldViolation, InvalidInput
 from simulator.fit import HEAVIEST, Fit, fit
+from simulator.growth import REMEDY, most_of_a_trade
 from simulator.history import History
 from simulator.money import from_minor
 from simulator.quantiles import Quantiles
@@ -20,7 +21,7 @@ from simulator.stress import stressed
 
 FITTED: Final = (Model.NORMAL, Model.STUDENT_T)
 RARE: Final = 1e-6
-"""A fit whose trades are beyond REACH more often than this is refused; what is rarer is cut there."""
+"""A fit whose trades are beyond the most that is computed more often than this is refused; rarer ones are cut there."""
 
 _TAILS: Final = "a stress such as loss_factor for losses beyond those of the history"
 
@@ -28,13 +29,15 @@ _TAILS: Final = "a stress such as loss_factor for losses beyond those of the his
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Source:
     """`history`: after stress. `fit`: of the trades before stress, and `quantiles` of it after; None if trades are
-    resampled. `excursions`: whether breaches are looked for within trades.
+    resampled. `excursions`: whether breaches are looked for within trades. `most_minor`: the largest amount of a trade
+    that scaling keeps within REACH; without scaling that itself.
     """
 
     history: History
     excursions: bool
     fit: Fit | None
     quantiles: Quantiles | None
+    most_minor: int
 
     @property
     def losers(self) -> npt.NDArray[np.intp]:
@@ -60,16 +63,17 @@ class Source:
         return min(0, int(sums.min()))
 
 
-def source(spec: Spec, history: History) -> Source:
+def source(spec: Spec, history: History, horizon_days: int) -> Source:
     """What is drawn from, for any history; `check` says whether the spec's own will do."""
-    stress = spec.settings.stress
+    stress, most = spec.settings.stress, most_of_a_trade(spec.rules, horizon_days)
     fitted = fit(spec.settings.model, history.pnl_minor)
     mean = int(history.pnl_minor.sum(dtype=np.int64)) / history.trades
     return Source(
         history=stressed(stress, history),
         excursions=excursions(spec, history),
         fit=fitted,
-        quantiles=None if fitted is None else quantiles.build(fitted, stress, mean),
+        quantiles=None if fitted is None else quantiles.build(fitted, stress, mean, most),
+        most_minor=most,
     )
 
 
@@ -91,8 +95,9 @@ def trails_open_equity(rules: Rules) -> bool:
 def check(spec: Spec, history: History, found: Source) -> None:
     """Raises: InvalidInput if the history does not carry the model or the stress asked for."""
     violations = [*_of_model(spec, history, found), *_of_stress(spec, history, found)]
+    violations = [(f"settings.{field}", why) for field, why in violations] or list(_of_scaling(spec, history, found))
     if violations:
-        raise InvalidInput([FieldViolation(field=f"settings.{field}", description=why) for field, why in violations])
+        raise InvalidInput([FieldViolation(field=field, description=why) for field, why in violations])
 
 
 def carries(spec: Spec, history: History, found: Source) -> bool:
@@ -101,7 +106,7 @@ def carries(spec: Spec, history: History, found: Source) -> bool:
     Their probabilities need none, and the fit at the bound is the likeliest one within the bounds.
     """
     fitted = found.fit is None or not (_degenerate(spec, history, found.fit) or _far(spec, history, found.fit))
-    return fitted and not any(_of_stress(spec, history, found))
+    return fitted and not any(_of_stress(spec, history, found)) and not any(_of_scaling(spec, history, found))
 
 
 def _of_model(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
@@ -129,16 +134,16 @@ def _heavy(found: Fit) -> str:
 
 
 def _far(spec: Spec, history: History, found: Fit) -> str:
-    if _beyond_reach(spec, history, found):
+    if _beyond(REACH, spec, history, found):
         most = from_minor(REACH, spec.rules.minor_digits)
         return f"would draw trades beyond {most}, the most that is computed: use STATIONARY or IID"
     return ""
 
 
-def _beyond_reach(spec: Spec, history: History, found: Fit) -> bool:
+def _beyond(most: int, spec: Spec, history: History, found: Fit) -> bool:
     mean = int(history.pnl_minor.sum(dtype=np.int64)) / history.trades
     rare = int(np.searchsorted(quantiles.distances(), RARE))
-    return any(abs(half[rare]) > REACH for half in quantiles.nodes(found, spec.settings.stress, mean))
+    return any(abs(half[rare]) > most for half in quantiles.nodes(found, spec.settings.stress, mean))
 
 
 def _of_stress(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
@@ -147,16 +152,37 @@ def _of_stress(spec: Spec, history: History, found: Source) -> Iterator[tuple[st
         yield "stress.fewer_winners", "puts a losing trade in place of a winner, and there is none: leave it out"
     if stress.worst_day and found.worst_day_minor == 0:
         yield "stress.worst_day", "needs a day that lost, and the history has none: leave it out"
-    if _is_cut(history, found) or (stress.worst_day and _lowest(found) + found.worst_day_minor < -REACH):
+    if _is_cut(spec, history, found) or (stress.worst_day and _lowest(found) + found.worst_day_minor < -REACH):
         most = from_minor(REACH, spec.rules.minor_digits)
         yield "stress", f"makes a trade larger than {most}, the most that is computed: use smaller factors or costs"
 
 
-def _is_cut(history: History, found: Source) -> bool:
+def _of_scaling(spec: Spec, history: History, found: Source) -> Iterator[tuple[str, str]]:
+    """Asked where nothing is too large without a step."""
+    most, stress = found.most_minor, spec.settings.stress
+    resampled = found.fit is None or stress.fewer_winners > 0
+    largest = _largest(spec, found) if resampled else 0
+    if stress.worst_day:
+        largest = max(largest, -_lowest(found) - found.worst_day_minor)
+    if largest > most or (found.fit is not None and _beyond(most, spec, history, found.fit)):
+        limit = from_minor(REACH, spec.rules.minor_digits)
+        yield "rules.scaling.max_steps", f"grows a trade beyond {limit}, the most that is computed: {REMEDY}"
+
+
+def _is_cut(spec: Spec, history: History, found: Source) -> bool:
     """Whether stress has made an amount so large that it was cut."""
+    return found.history is not history and _largest(spec, found) >= REACH
+
+
+def _largest(spec: Spec, found: Source) -> int:
+    """The largest amount of the history that is used, either way."""
     drawn = found.history
-    used = (drawn.pnl_minor, *((drawn.mae_minor, drawn.mfe_minor) if found.excursions else ()))
-    return drawn is not history and any(int(np.abs(each).max()) >= REACH for each in used if each is not None)
+    used = [drawn.pnl_minor]
+    if found.excursions and drawn.mae_minor is not None:
+        used.append(drawn.mae_minor)
+    if found.excursions and drawn.mfe_minor is not None and trails_open_equity(spec.rules):
+        used.append(drawn.mfe_minor)
+    return max(int(np.abs(each).max()) for each in used)
 
 
 def _lowest(found: Source) -> int:

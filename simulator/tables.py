@@ -48,10 +48,13 @@ class Losers(NamedTuple):
 
 
 class WorstDay(NamedTuple):
-    """The sum of the worst day, int32[], and the days of the horizon among which one is drawn, uint32[]."""
+    """The sum of the worst day, int32[], the days of the horizon among which one is drawn, uint32[], and the least that
+    a trade may then come to, int32[].
+    """
 
     total: jax.Array
     days: jax.Array
+    least: jax.Array
 
 
 class Rooms(NamedTuple):

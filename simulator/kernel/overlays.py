@@ -10,7 +10,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from simulator.spec import REACH
 from simulator.tables import Losers, Step, WorstDay
 
 
@@ -45,11 +44,11 @@ def fewer_winners(losers: Losers, traded: Traded, draw: tuple[jax.Array, jax.Arr
 def strike(worst: WorstDay, traded: Traded, struck: jax.Array) -> Traded:
     """Adds the worst day to the trade of each struck path: it falls by so much after it has been as high as it was.
 
-    What a fitted trade then loses beyond REACH is cut.
+    What a fitted trade then loses beyond the most that is computed is cut.
     """
 
     def lower(amount: jax.Array) -> jax.Array:
-        return jnp.maximum(amount + jnp.where(struck, worst.total, jnp.int32(0)), jnp.int32(-REACH))
+        return jnp.maximum(amount + jnp.where(struck, worst.total, jnp.int32(0)), worst.least)
 
     return traded._replace(pnl=lower(traded.pnl), low=None if traded.low is None else lower(traded.low))
 
@@ -64,8 +63,8 @@ def with_steps(step: Step, traded: Traded) -> Traded:
     """Adds what a step of scaling is worth to each amount, rounded half to even.
 
     Exact: the product is below 2^53, and the quotient below 2^30, as the account's steps keep its trades within REACH
-    (`codec_account`). One that is no tie is a millionth from one at least, and the double next to 1e-6 is off by less
-    than 2^-54 of it, so that a tie is nearer to itself than to any other double.
+    (`simulator.growth`). One that is no tie is a millionth from one at least, and the double next to 1e-6 is off by
+    less than 2^-54 of it, so that a tie is nearer to itself than to any other double.
     """
 
     def of(amount: jax.Array | None) -> jax.Array | None:

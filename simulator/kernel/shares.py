@@ -51,12 +51,16 @@ def below(share: Share, level: jax.Array, deposited: jax.Array, held: jax.Array)
     need be divided or rounded. What is too large for a float64 to be exact is beyond all that a path may hold.
     """
     fixed = share.rest + share.whole * float(MILLION)
-    moving = (level + deposited).astype(jnp.float64) * share.ppm
-    return moving + fixed < (level - held).astype(jnp.float64) * float(MILLION)
+    return _moving(share, level, deposited) + fixed < (level - held).astype(jnp.float64) * float(MILLION)
 
 
 def floor_below(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
     """The exclusive floor at the share below `level`, to which deposits are still to be added; int32."""
     seen = level.astype(jnp.float64)
-    allowance = share.whole + millionths((level + deposited).astype(jnp.float64) * share.ppm + share.rest)
+    allowance = share.whole + millionths(_moving(share, level, deposited) + share.rest)
     return whole(jnp.maximum(seen - allowance, LOWEST))
+
+
+def _moving(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
+    """The share of what moves, in millionths; the sum may be more than an int32 holds."""
+    return (level.astype(jnp.float64) + deposited.astype(jnp.float64)) * share.ppm

@@ -232,6 +232,6 @@ def test_a_step_of_large_amounts_is_exact() -> None:
     generator = np.random.default_rng(8)
     amounts = tuple(int(each) for each in generator.integers(-(2**29), 2**29, 400) | 1)
     scaling = Scaling(every_days=5, min_profit_minor=1, step_ppm=500_000, max_steps=3)
-    found = drawn(planned((amounts,), Settings(model=Model.IID, seed=2), scaling=scaling), 2_000, 2)
+    found = drawn(planned((amounts,), Settings(model=Model.IID, seed=2, horizon_days=4), scaling=scaling), 2_000, 2)
     expected = np.vectorize(lambda pnl: round(Fraction(int(pnl), 2)))(found.pnl)
     assert (np.asarray(found.trades.step_pnl) == expected).all()
