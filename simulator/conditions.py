@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, floor
-from typing import Final
 
 from simulator.spec import BreachOperator, DailyLoss, MaxDrawdown, Phase, Rules, Scenario, Settings, Spec
-
-MILLION: Final = 1_000_000
 
 
 def spec_of(spec: Spec, scenario: Scenario) -> Spec:
@@ -70,8 +67,8 @@ class _Times:
         return ceil(minor * self.factor) if self.at_floor else floor(minor * self.factor)
 
     def _share(self, ppm: int | None) -> int | None:
-        """A share beyond the whole is the whole: no balance falls further."""
-        return None if ppm is None else min(MILLION, max(1, round(ppm * self.factor)))
+        """One beyond the whole has its floor below 0, where balances may fall too."""
+        return None if ppm is None else max(1, round(ppm * self.factor))
 
 
 def _settings_of(settings: Settings, scenario: Scenario) -> Settings:

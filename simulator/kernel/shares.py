@@ -1,7 +1,8 @@
 """Exact shares of amounts on the device, in millionths.
 
-Products here are whole numbers below 2^51 in size, so float64 holds them exactly, with a half added too; a vector of
-them is faster than one of 64-bit integers. Rules without a share have no float.
+Products here are whole numbers below 2^53 in size, so float64 holds them exactly, and those that are divided are below
+2^51, with a half added too; what is larger is beyond all that a path may hold. A vector of them is faster than one of
+64-bit integers. Rules without a share have no float. A share may be ten times the whole.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from jax import lax
 from simulator.levels import MILLION, Share
 
 LOWEST: Final = 1.0 - 2.0**31
+HIGHEST: Final = 2.0**31 - 1.0
 WHOLE_BITS: Final = 1.5 * 2.0**52
 
 
@@ -50,17 +52,16 @@ def below(share: Share, level: jax.Array, deposited: jax.Array, held: jax.Array)
     held < z - whole - ⌊n / 10^6⌋ asks whether n / 10^6 < z - whole - held, the right side being a whole number: nothing
     need be divided or rounded. What is too large for a float64 to be exact is beyond all that a path may hold.
     """
-    fixed = share.rest + share.whole * float(MILLION)
-    return _moving(share, level, deposited) + fixed < (level - held).astype(jnp.float64) * float(MILLION)
+    return _lost(share, level, deposited) < (level - held).astype(jnp.float64) * float(MILLION)
 
 
 def floor_below(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
     """The exclusive floor at the share below `level`, to which deposits are still to be added; int32."""
-    seen = level.astype(jnp.float64)
-    allowance = share.whole + millionths(_moving(share, level, deposited) + share.rest)
-    return whole(jnp.maximum(seen - allowance, LOWEST))
+    floor = level.astype(jnp.float64) - millionths(_lost(share, level, deposited))
+    return whole(jnp.clip(floor, LOWEST, HIGHEST))
 
 
-def _moving(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
-    """The share of what moves, in millionths; the sum may be more than an int32 holds."""
-    return (level.astype(jnp.float64) + deposited.astype(jnp.float64)) * share.ppm
+def _lost(share: Share, level: jax.Array, deposited: jax.Array) -> jax.Array:
+    """n + 10^6 whole, the millionths from the level to the floor. Level and deposits may sum to more than an int32."""
+    moving = (level.astype(jnp.float64) + deposited.astype(jnp.float64)) * share.ppm
+    return moving + (share.rest + share.whole * float(MILLION))

@@ -158,7 +158,9 @@ class Scenario(_message.Message):
     name: _builtins.str
     """Name shown in the result, 1 to 64 characters, unique in the request. Required."""
     limits_factor: _builtins.float
-    """Replaces the rules' maximum drawdown allowance, daily limit and target by this multiple, 0.1 to 10. 0: not at all."""
+    """Replaces the rules' maximum drawdown allowance, daily limit and target by this multiple, 0.1 to 10. 0: not at all.
+    A percentage may come to more than 100: its floor is below 0 then.
+    """
     @_builtins.property
     def stress(self) -> Global___Stress:
         """Replaces the stress of the settings. May be left out."""

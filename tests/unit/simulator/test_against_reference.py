@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +18,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 
 from simulator import engine
+from simulator.conditions import with_limits
 from simulator.engine import Plan
 from simulator.errors import InvalidInput
 from simulator.estimate import NO_OTHER
 from simulator.fit import fit
 from simulator.planning import DEFAULT_HORIZON_DAYS
-from simulator.spec import Account, DrawdownKind, Model, Rules, Settings, Spec
+from simulator.spec import Account, BreachOperator, DailyLoss, DrawdownKind, MaxDrawdown, Model, Rules, Settings, Spec
 from simulator.supports import supports
-from simulator.tally import Finished
+from simulator.tally import Finished, Outcome
 from tests.reference.passing import Calendar
 from tests.reference.paths import Drawing, draw_days
 from tests.reference.quantiles import Table
@@ -240,3 +242,42 @@ def test_paths_of_any_index_agree(block: int) -> None:
     found = [(int(finished.final_pnl[path]), int(finished.trades[path])) for path in range(32)]
     ends = [reference.ending(block * 32 + path) for path in range(32)]
     assert found == [(end.final_pnl, end.trades) for end in ends]
+
+
+@pytest.mark.parametrize("excursions", [True, False])
+@pytest.mark.parametrize("breach", BreachOperator)
+@pytest.mark.parametrize(
+    "limits",
+    [
+        {
+            "max_drawdown": MaxDrawdown(
+                kind=DrawdownKind.TRAILING_END_OF_DAY, allowance_minor=0, lock_minor=50_000, peak_share_ppm=500_000
+            )
+        },
+        {"max_drawdown": MaxDrawdown(kind=DrawdownKind.TRAILING_INTRADAY, allowance_minor=0, peak_share_ppm=500_000)},
+        {"daily_loss": DailyLoss(limit_minor=0, anchor_share_ppm=500_000)},
+    ],
+    ids=["end of day", "intraday", "daily"],
+)
+def test_shares_that_a_scenario_makes_larger_than_the_whole_agree(
+    limits: dict[str, Any], breach: BreachOperator, excursions: bool
+) -> None:
+    """Balances fall below 0 before they breach."""
+    rules = with_limits(Rules(starting_balance_minor=100_000, breach=breach, **limits), 3.0)
+    parts = [(-30_000, -32_500, 500), (32_000, -10_000, 40_000)]
+    spec = Spec(
+        trades=trades_of([parts]),
+        rules=rules,
+        account=Account(balance_minor=100_000, high_water_mark_minor=100_000),
+        settings=Settings(
+            paths=PATHS, horizon_days=10, model=Model.IID, trades_per_day=5, seed=3, excursions=excursions
+        ),
+    )
+    plan = one_block(spec)
+    finished, reference = engine.finished(plan, 0), Reference(plan)
+    ends = [reference.ending(path) for path in range(PATHS)]
+    assert [simulated(plan, finished, path) for path in range(PATHS)] == ends
+    lowest = min(
+        min(end.closes) for end in ends if end.outcome in {Outcome.BREACHED_MAX_DRAWDOWN, Outcome.BREACHED_DAILY_LOSS}
+    )
+    assert lowest < -100_000

@@ -133,7 +133,7 @@ def test_phases_and_shares_are_multiplied_too() -> None:
 
     assert found.max_drawdown is not None
     assert found.daily_loss is not None
-    assert (found.max_drawdown.peak_share_ppm, found.daily_loss.anchor_share_ppm) == (80_000, 1_000_000)
+    assert (found.max_drawdown.peak_share_ppm, found.daily_loss.anchor_share_ppm) == (80_000, 1_200_000)
     assert [phase.target_minor for phase in found.phases] == [START + 1_600, None]
 
 
