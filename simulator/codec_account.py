@@ -10,7 +10,7 @@ from simulator.checks import Checks
 from simulator.codec_reader import MAX_DAYS
 from simulator.money import from_minor
 from simulator.source import FITTED, trails_open_equity
-from simulator.spec import Account, BreachOperator, Phase, Rules, Spec
+from simulator.spec import Account, BreachOperator, DrawdownKind, FloorAfterPayout, Phase, Rules, Spec
 from simulator.trades import UNKNOWN
 
 _OR_CLOSED: Final = ", or turn settings.excursions off if only closed trades count"
@@ -40,7 +40,27 @@ def decode_account(checks: Checks, state: rules_pb2.AccountState, rules: Rules) 
         payouts=checks.whole("account.payouts", state.payouts, 0, MAX_DAYS),
         days_since_payout=checks.whole("account.days_since_payout", state.days_since_payout, 0, MAX_DAYS),
         profit_since_payout_minor=_optional(checks, "account.profit_since_payout", state.profit_since_payout, digits),
+        withdrawn_minor=_withdrawn(checks, state, rules),
     )
+
+
+def _withdrawn(checks: Checks, state: rules_pb2.AccountState, rules: Rules) -> int:
+    """What payouts have taken; it must be told where a static floor has fallen by it."""
+    field, payout, drawdown = "account.withdrawn", rules.payout, rules.max_drawdown
+    follows = payout is not None and payout.floor_after is FloorAfterPayout.FOLLOW
+    if not state.withdrawn:
+        if follows and state.payouts > 0 and drawdown is not None and drawdown.kind is DrawdownKind.STATIC:
+            why = (
+                "the floor of a STATIC drawdown has fallen by it (floor_after FOLLOW): give what all payouts have taken"
+            )
+            checks.bad(field, f"is missing, and account.payouts is {state.payouts}: {why}")
+        return 0
+    taken = _optional(checks, field, state.withdrawn, rules.minor_digits) or 0
+    if taken < 0:
+        checks.bad(field, f"{state.withdrawn} is below 0: give what all payouts have taken from the account")
+    elif taken > 0 and payout is not None and not state.payouts:
+        checks.bad(field, f"is {state.withdrawn}, but account.payouts is 0: give how many payouts took it")
+    return max(taken, 0)
 
 
 def check_account(checks: Checks, spec: Spec) -> None:

@@ -99,7 +99,8 @@ def _counted(spec: Spec, horizon_days: int, amount: int, distance: int) -> int:
 
 def _to_floor(spec: Spec, rule: MaxDrawdown) -> int:
     """How far the balance is above the floor of the maximum drawdown, its lock left out."""
-    account, peak = spec.account, spec.rules.starting_balance_minor
-    if rule.kind is not DrawdownKind.STATIC:
-        peak = max(peak, account.high_water_mark_minor, account.balance_minor)
+    account, start = spec.account, spec.rules.starting_balance_minor
+    if rule.kind is DrawdownKind.STATIC:
+        return account.balance_minor - start + rule.allowance_minor + spec.lowered_minor
+    peak = max(start, account.high_water_mark_minor, account.balance_minor)
     return account.balance_minor - peak + rule.allowance_minor

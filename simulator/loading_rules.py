@@ -76,7 +76,7 @@ def levels(plan: Plan) -> Levels:
     limit = daily.limit_minor if daily else 0
     return Levels(
         start=_level(start - present),
-        floor=_level(start - allowance - present + at_floor),
+        floor=_level(start - allowance - spec.lowered_minor - present + at_floor),
         lock=_level(BEYOND if lock is None else lock - present + at_floor),
         allowance=_level(0 if peak_ppm is not None else allowance - at_floor),
         allowance_step=_int32(growth.allowance_step(spec, plan.horizon_days)),

@@ -200,7 +200,8 @@ class Account:
     """Where the account stands, at the end of a trading day.
 
     `equity_minor` None: the balance. `phase` counts from 1. `qualifying_days` and `best_day_minor` are of the phase, or
-    since the last payout. `profit_since_payout_minor` None: balance less starting balance.
+    since the last payout. `profit_since_payout_minor` None: balance less starting balance. `withdrawn_minor`: what all
+    payouts so far have taken.
     """
 
     balance_minor: int
@@ -214,6 +215,7 @@ class Account:
     payouts: int = 0
     days_since_payout: int = 0
     profit_since_payout_minor: int | None = None
+    withdrawn_minor: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -305,12 +307,19 @@ class Spec:
         if payout is not None and payout.floor_after is FloorAfterPayout.START and self.account.payouts:
             return start
         if rule.kind is DrawdownKind.STATIC:
-            return start - rule.allowance_minor
+            return start - rule.allowance_minor - self.lowered_minor
         highest = self.present_peak_minor
         trailing = highest - rule.allowance_minor
         if rule.peak_share_ppm is not None:
             trailing = self._share_of(highest, 1_000_000 - rule.peak_share_ppm)
         return trailing if rule.lock_minor is None else min(trailing, rule.lock_minor)
+
+    @property
+    def lowered_minor(self) -> int:
+        """How far payouts made before now have lowered the floor of a static drawdown."""
+        payout = self.rules.payout
+        follows = payout is not None and payout.floor_after is FloorAfterPayout.FOLLOW
+        return self.account.withdrawn_minor if follows else 0
 
     def _share_of(self, balance: int, ppm: int) -> int:
         """Rounded to the side that changes no test."""

@@ -92,6 +92,7 @@ def present(rules: Rules, account: Account) -> Standing:
         qualifying_since=account.qualifying_days,
         best_day_since=account.best_day_minor,
         earned_at_payout=-(balance - rules.starting_balance_minor if since is None else since),
+        lowered=account.withdrawn_minor if static_floor_follows(rules) else 0,
         floor_at_start=account.payouts > 0 and floor_goes_to_start(rules),
     )
 
@@ -121,6 +122,12 @@ def first_anchor(rules: Rules, balance: int, equity: int) -> int:
 def floor_goes_to_start(rules: Rules) -> bool:
     """Whether a payout, also one made before now, leaves the floor at the starting balance for ever."""
     return rules.payout is not None and rules.payout.floor_after is FloorAfterPayout.START
+
+
+def static_floor_follows(rules: Rules) -> bool:
+    """Whether each payout, also one made before now, lowers a static floor by its amount."""
+    static = rules.max_drawdown is not None and rules.max_drawdown.kind is DrawdownKind.STATIC
+    return static and rules.payout is not None and rules.payout.floor_after is FloorAfterPayout.FOLLOW
 
 
 def sized(account: Standing, amount: int) -> int:

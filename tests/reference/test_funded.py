@@ -138,6 +138,24 @@ def test_a_payout_of_the_past_has_left_its_floor() -> None:
     assert play(daily([-150]), rules, replace(account, payouts=1)).outcome == BREACHED_MAX_DRAWDOWN
 
 
+@pytest.mark.parametrize(
+    ("kind", "floor_after", "falls"),
+    [
+        (DrawdownKind.STATIC, FloorAfterPayout.FOLLOW, 140),
+        (DrawdownKind.STATIC, FloorAfterPayout.KEEP, 100),
+        (DrawdownKind.TRAILING_END_OF_DAY, FloorAfterPayout.FOLLOW, 100),
+    ],
+)
+def test_payouts_of_the_past_have_lowered_a_static_floor_that_follows(
+    kind: DrawdownKind, floor_after: FloorAfterPayout, falls: int
+) -> None:
+    """A peak is given as the payouts have left it."""
+    rules = replace(paying(floor_after=floor_after), max_drawdown=drawdown(kind, 100))
+    account = replace(FRESH, payouts=2, withdrawn_minor=40)
+    assert play(daily([1 - falls]), rules, account).outcome == EXPIRED
+    assert play(daily([-falls]), rules, account).outcome == BREACHED_MAX_DRAWDOWN
+
+
 def test_a_payout_below_the_floor_breaches_at_the_next_trade() -> None:
     rules = replace(paying(), max_drawdown=drawdown(DrawdownKind.TRAILING_END_OF_DAY, 100))
     end = play(days([150], [1, 99]), rules, FRESH)

@@ -134,7 +134,9 @@ class _FloorAfterPayoutEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Floo
     FLOOR_AFTER_PAYOUT_KEEP: _FloorAfterPayout.ValueType  # 1
     """The floor stays where it is."""
     FLOOR_AFTER_PAYOUT_FOLLOW: _FloorAfterPayout.ValueType  # 2
-    """The floor, and the peak it trails, fall by the amount withdrawn."""
+    """The floor, and the peak it trails, fall by the amount withdrawn. Payouts made before now: see AccountState.withdrawn
+    for STATIC, high_water_mark for trailing kinds.
+    """
     FLOOR_AFTER_PAYOUT_START: _FloorAfterPayout.ValueType  # 3
     """The floor goes to the starting balance and stays there."""
 
@@ -146,7 +148,9 @@ FLOOR_AFTER_PAYOUT_UNSPECIFIED: FloorAfterPayout.ValueType  # 0
 FLOOR_AFTER_PAYOUT_KEEP: FloorAfterPayout.ValueType  # 1
 """The floor stays where it is."""
 FLOOR_AFTER_PAYOUT_FOLLOW: FloorAfterPayout.ValueType  # 2
-"""The floor, and the peak it trails, fall by the amount withdrawn."""
+"""The floor, and the peak it trails, fall by the amount withdrawn. Payouts made before now: see AccountState.withdrawn
+for STATIC, high_water_mark for trailing kinds.
+"""
 FLOOR_AFTER_PAYOUT_START: FloorAfterPayout.ValueType  # 3
 """The floor goes to the starting balance and stays there."""
 Global___FloorAfterPayout: _TypeAlias = FloorAfterPayout  # noqa: Y015
@@ -621,11 +625,13 @@ class AccountState(_message.Message):
     PAYOUTS_FIELD_NUMBER: _builtins.int
     DAYS_SINCE_PAYOUT_FIELD_NUMBER: _builtins.int
     PROFIT_SINCE_PAYOUT_FIELD_NUMBER: _builtins.int
+    WITHDRAWN_FIELD_NUMBER: _builtins.int
     balance: _builtins.str
     """Closed balance, in account currency, decimal string. Required."""
     high_water_mark: _builtins.str
-    """Highest end-of-day balance so far. For TRAILING_INTRADAY highest equity, and not below equity. Empty: the larger of
-    balance and starting balance, for TRAILING_INTRADAY of equity too.
+    """Highest end-of-day balance so far. For TRAILING_INTRADAY highest equity, and not below equity. With floor_after FOLLOW: less
+    what payouts have taken since it was reached, as the peak falls by each. Empty: the larger of balance and starting balance,
+    for TRAILING_INTRADAY of equity too.
     """
     days_traded: _builtins.int
     """Trading days used so far, counted against the time limit. 0 if none."""
@@ -650,6 +656,11 @@ class AccountState(_message.Message):
     """Profit since the last payout, or since the account was funded, in account currency. Empty: balance less starting
     balance.
     """
+    withdrawn: _builtins.str
+    """What all payouts so far have taken from the account, the trader's split and the rest, in account currency, >= 0. It
+    is read for a STATIC drawdown whose floor falls by each payout (floor_after FOLLOW), and required there once payouts
+    is above 0. Empty: 0.
+    """
     def __init__(
         self,
         *,
@@ -664,10 +675,11 @@ class AccountState(_message.Message):
         payouts: _builtins.int = ...,
         days_since_payout: _builtins.int = ...,
         profit_since_payout: _builtins.str = ...,
+        withdrawn: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "best_day_profit", b"best_day_profit", "calendar_days_used", b"calendar_days_used", "days_since_payout", b"days_since_payout", "days_traded", b"days_traded", "equity", b"equity", "high_water_mark", b"high_water_mark", "payouts", b"payouts", "phase", b"phase", "profit_since_payout", b"profit_since_payout", "qualifying_days", b"qualifying_days"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["balance", b"balance", "best_day_profit", b"best_day_profit", "calendar_days_used", b"calendar_days_used", "days_since_payout", b"days_since_payout", "days_traded", b"days_traded", "equity", b"equity", "high_water_mark", b"high_water_mark", "payouts", b"payouts", "phase", b"phase", "profit_since_payout", b"profit_since_payout", "qualifying_days", b"qualifying_days", "withdrawn", b"withdrawn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,7 +32,7 @@ from simulator.spec import (
 )
 from simulator.trades import Trade, Trades
 from tests.reference.floors import breached
-from tests.reference.standing import present
+from tests.reference.standing import present, static_floor_follows
 from tests.unit.simulator.rule_shapes import FITTED, Shape
 
 FIRST_CLOSE = datetime(2024, 1, 1, 12, tzinfo=UTC)
@@ -293,4 +293,5 @@ def accounts(draw: st.DrawFn, shape: Shape, rules: Rules, step: int) -> Account:
         payouts=paid,
         days_since_payout=draw(st.integers(0, 3)),
         profit_since_payout_minor=draw(maybe(-300, 400, step)),
+        withdrawn_minor=draw(or_nothing(0, 700, step)) if paid and static_floor_follows(rules) else 0,
     )

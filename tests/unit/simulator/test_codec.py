@@ -270,6 +270,51 @@ def test_equity_at_the_floor_has_breached_where_it_is_looked_at(
     decoded(message)
 
 
+def following(kind: rules_pb2.DrawdownKind.ValueType, **account: Any) -> engine_pb2.SimulateInput:
+    """An account whose floor falls by each payout, from 900.00 if it is static."""
+    message = given(
+        max_drawdown=drawdown(kind=kind, amount="100"),
+        payout=rules_pb2.Payout(floor_after=rules_pb2.FLOOR_AFTER_PAYOUT_FOLLOW),
+    )
+    message.account.CopyFrom(rules_pb2.AccountState(**account))
+    return message
+
+
+def test_what_payouts_have_taken_has_lowered_a_static_floor_that_follows() -> None:
+    static = rules_pb2.DRAWDOWN_KIND_STATIC
+    spec = decoded(following(static, balance="860", payouts=2, withdrawn="60.50"))
+    assert (spec.account.withdrawn_minor, spec.present_floor_minor) == (6_050, 83_950)
+    breached = violations(following(static, balance="839.50", payouts=2, withdrawn="60.50"))
+    assert "(839.50)" in breached["account.balance"]
+    kept = following(static, balance="905", payouts=2, withdrawn="60.50")
+    kept.rules.payout.floor_after = rules_pb2.FLOOR_AFTER_PAYOUT_KEEP
+    assert decoded(kept).present_floor_minor == 90_000
+
+
+@pytest.mark.parametrize(
+    ("account", "remedy"),
+    [
+        ({"payouts": 1}, "is missing, and account.payouts is 1: the floor of a STATIC drawdown has fallen by it"),
+        ({"payouts": 1, "withdrawn": "-1"}, "is below 0"),
+        ({"payouts": 0, "withdrawn": "1"}, "account.payouts is 0: give how many"),
+        ({"payouts": 1, "withdrawn": "x"}, "write it like"),
+    ],
+)
+def test_what_payouts_have_taken_must_be_told_where_the_floor_has_fallen_by_it(
+    account: dict[str, Any], remedy: str
+) -> None:
+    message = following(rules_pb2.DRAWDOWN_KIND_STATIC, balance="1000", **account)
+    assert remedy in violations(message)["account.withdrawn"]
+
+
+@pytest.mark.parametrize(
+    "kind", [rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY, rules_pb2.DRAWDOWN_KIND_TRAILING_INTRADAY]
+)
+def test_a_peak_is_given_as_payouts_have_left_it(kind: rules_pb2.DrawdownKind.ValueType) -> None:
+    spec = decoded(following(kind, balance="1000", high_water_mark="1040", payouts=1))
+    assert spec.present_floor_minor == 94_000
+
+
 @pytest.mark.parametrize(("account", "bad"), [("", [1, 2]), ("USD", [1, 2]), ("EUR", [0, 2])])
 def test_a_trade_in_another_currency_than_the_account_is_refused(account: str, bad: list[int]) -> None:
     message = given(currency=account)
