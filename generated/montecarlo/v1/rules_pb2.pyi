@@ -485,13 +485,15 @@ class Scaling(_message.Message):
     every_days: _builtins.int
     """Length of a period in trading days, >= 1. Required."""
     min_profit_percent: _builtins.str
-    """Profit within the period that earns the step, withdrawals included, as percent of the starting balance; decimal
-    string, > 0. Required.
+    """Profit within the period that earns the step, withdrawals included, as percent of starting_balance, not of what the
+    account has grown to; decimal string, > 0. Required.
     """
     step_percent: _builtins.str
-    """One step, as percent of the starting balance, decimal string, > 0 and <= 1000. Required."""
+    """One step, as percent of starting_balance, each the same; decimal string, > 0 and <= 1000. Required."""
     max_steps: _builtins.int
-    """Steps at most, 1 to 100. Required."""
+    """Steps at most, 1 to 100. Refused if those that fit the horizon grow the account beyond the range that is counted
+    exactly: docs/rule-book.md. Required.
+    """
     def __init__(
         self,
         *,
