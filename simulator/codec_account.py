@@ -8,9 +8,20 @@ from typing import Final
 from montecarlo.v1 import rules_pb2
 from simulator.checks import Checks
 from simulator.codec_reader import MAX_DAYS
+from simulator.growth import BEYOND
 from simulator.money import from_minor
 from simulator.source import FITTED, trails_open_equity
-from simulator.spec import Account, BreachOperator, DrawdownKind, FloorAfterPayout, Phase, Rules, Spec
+from simulator.spec import (
+    REACH,
+    Account,
+    BreachOperator,
+    DailyAnchor,
+    DrawdownKind,
+    FloorAfterPayout,
+    Phase,
+    Rules,
+    Spec,
+)
 from simulator.trades import UNKNOWN
 
 _OR_CLOSED: Final = ", or turn settings.excursions off if only closed trades count"
@@ -65,7 +76,7 @@ def _withdrawn(checks: Checks, state: rules_pb2.AccountState, rules: Rules) -> i
 
 def check_account(checks: Checks, spec: Spec) -> None:
     """Notes why an account that has ended already, or cannot be as it is said to be, has no future to simulate."""
-    for field, why in (*_contradictions(spec), *_ended(spec), *_breached(spec)):
+    for field, why in (*_contradictions(spec), *_too_far(spec), *_ended(spec), *_breached(spec)):
         checks.bad(field, why)
 
 
@@ -87,6 +98,26 @@ def _contradictions(spec: Spec) -> Iterator[tuple[str, str]]:
         for name in ("payout", "scaling"):
             if getattr(rules, name) is not None:
                 yield f"rules.{name}", "is for a funded account, which has no target: leave out one of them"
+
+
+def _too_far(spec: Spec) -> Iterator[tuple[str, str]]:
+    """Where the rules look from the balance to what lies further off than is counted exactly."""
+    rules, account, digits = spec.rules, spec.account, spec.rules.minor_digits
+    look_back = rules.payout is not None or rules.phases or any(step.best_day_ppm is not None for step in rules.steps)
+    if look_back and account.balance_minor - rules.starting_balance_minor > REACH:
+        most = from_minor(REACH, digits)
+        yield (
+            "account.balance",
+            f"is more than {most} above rules.starting_balance, the most that is computed: check both",
+        )
+    far = f"is {from_minor(BEYOND, digits)} or more above account.balance, which is not computed exactly: check both"
+    share = rules.max_drawdown is not None and rules.max_drawdown.peak_share_ppm is not None
+    if share and account.high_water_mark_minor - account.balance_minor >= BEYOND:
+        yield "account.high_water_mark", far
+    daily, equity = rules.daily_loss, account.equity_minor or 0
+    higher = daily is not None and daily.anchor_share_ppm and daily.anchor is DailyAnchor.HIGHER_OF_BALANCE_AND_EQUITY
+    if higher and equity - account.balance_minor >= BEYOND:
+        yield "account.equity", far
 
 
 def _ended(spec: Spec) -> Iterator[tuple[str, str]]:

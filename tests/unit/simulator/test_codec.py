@@ -36,6 +36,13 @@ def drawdown(**fields: Any) -> rules_pb2.MaxDrawdown:
     return rules_pb2.MaxDrawdown(**({"kind": rules_pb2.DRAWDOWN_KIND_STATIC} | fields))
 
 
+HIGH = "account.high_water_mark"
+OF_THE_PEAK = drawdown(kind=rules_pb2.DRAWDOWN_KIND_TRAILING_END_OF_DAY, percent_of_high_water_mark="90")
+OF_THE_ANCHOR = rules_pb2.DailyLoss(
+    percent_of_anchor="100", anchor=rules_pb2.DAILY_LOSS_ANCHOR_HIGHER_OF_BALANCE_AND_EQUITY
+)
+
+
 def decoded(message: engine_pb2.SimulateInput) -> Spec:
     return codec.decode(message)
 
@@ -313,6 +320,31 @@ def test_what_payouts_have_taken_must_be_told_where_the_floor_has_fallen_by_it(
 def test_a_peak_is_given_as_payouts_have_left_it(kind: rules_pb2.DrawdownKind.ValueType) -> None:
     spec = decoded(following(kind, balance="1000", high_water_mark="1040", payouts=1))
     assert spec.present_floor_minor == 94_000
+
+
+@pytest.mark.parametrize(
+    ("rules", "account", "bad"),
+    [
+        ({"payout": rules_pb2.Payout()}, {"balance": "5369709.12"}, None),
+        ({"payout": rules_pb2.Payout()}, {"balance": "5369709.13"}, "account.balance"),
+        ({}, {"balance": "5369709.13"}, None),
+        ({"max_drawdown": OF_THE_PEAK}, {"balance": "20000000", "high_water_mark": "30737418.23"}, None),
+        ({"max_drawdown": OF_THE_PEAK}, {"balance": "20000000", "high_water_mark": "30737418.24"}, HIGH),
+        ({"daily_loss": OF_THE_ANCHOR}, {"balance": "1000", "equity": "10738418.23"}, None),
+        ({"daily_loss": OF_THE_ANCHOR}, {"balance": "1000", "equity": "10738418.24"}, "account.equity"),
+    ],
+)
+def test_what_lies_further_off_than_is_counted_exactly_is_refused(
+    rules: dict[str, Any], account: dict[str, str], bad: str | None
+) -> None:
+    message = given(**rules)
+    message.account.CopyFrom(rules_pb2.AccountState(**account))
+    if bad is None:
+        decoded(message)
+    else:
+        [(field, why)] = violations(message).items()
+        assert field == bad
+        assert why.endswith(": check both")
 
 
 @pytest.mark.parametrize(("account", "bad"), [("", [1, 2]), ("USD", [1, 2]), ("EUR", [0, 2])])
