@@ -50,7 +50,7 @@ def _by_event(stack: Stack, console: Console, assessment_id: str) -> None:
     with client.service(stack.grpc_target) as stub:
         request = GetSimulationRequest(id=done.simulation_id)
         simulation = stub.GetSimulation(request, timeout=client.TIMEOUT_S).simulation
-    print_report(simulation, console, more_timing={"start-up": stack.startup_s})
+    print_report(simulation, console)
 
 
 def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> None:
@@ -64,7 +64,7 @@ def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> Non
         say(console, f"→ TriggerSimulation {simulation.id}")
         simulation = watching.follow(stub, simulation.id, console)
     console.print()
-    print_report(simulation, console, more_timing={"start-up": stack.startup_s})
+    print_report(simulation, console)
 
 
 def _heading(console: Console, text: str) -> None:

@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from google.protobuf.json_format import MessageToJson
 
+from mcsvc.app.ingest_assessment import PASSED
 from mcsvc.cli import kafka, render
 from mcsvc.cli.running import USAGE, CliError
 from mcsvc.entrypoints.assessment_events import PoisonMessage, decode_event
@@ -24,11 +25,14 @@ def run(args: Namespace) -> int:
     except PoisonMessage as refused:
         raise CliError(f"The service would refuse this event: {refused}", exit_code=USAGE) from None
     where = kafka.publish(args.brokers, event)
-    render.stdout().print(f"Published event {event.id} of assessment {event.assessment_id} to {where}.", soft_wrap=True)
+    told = f"Published event {event.id} of assessment {event.assessment_id} to {where}."
+    if event.outcome != PASSED:
+        told += f" It makes no simulation: only {PASSED} does."
+    render.stdout().print(told, soft_wrap=True, markup=False)
     return 0
 
 
-def new_event(assessment_id: str, *, outcome: str = "PASSED", event_id: str = "") -> AssessmentCompletedEvent:
+def new_event(assessment_id: str, *, outcome: str = PASSED, event_id: str = "") -> AssessmentCompletedEvent:
     """An event of this moment."""
     event = AssessmentCompletedEvent(
         id=event_id or str(uuid4()), source=SOURCE, assessment_id=assessment_id, outcome=outcome

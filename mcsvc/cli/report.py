@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -33,7 +32,6 @@ def print_report(
     simulation: pb.Simulation,
     console: Console,
     *,
-    more_timing: Mapping[str, float] | None = None,
     trades: Path | None = None,
 ) -> None:
     """The report of a simulation that has succeeded. Raises CliError for any other.
@@ -41,7 +39,7 @@ def print_report(
     `trades` is the file that held the trades, so that those the engine refused are told by their lines.
     """
     timing = finished(simulation, trades).timing
-    stages = {"queued": timing.queued_s, "fetch": timing.fetch_s, "simulate": timing.simulate_s, **(more_timing or {})}
+    stages = {"queued": timing.queued_s, "fetch": timing.fetch_s, "simulate": timing.simulate_s}
     subject = render.subject_name(simulation)
     title = subject[0].upper() + subject[1:]
     render_result(simulation.result, console, title=title, timing=stages)

@@ -186,6 +186,17 @@ def test_an_event_that_the_service_would_refuse_is_not_published(words: list[str
         publish.run(args)
 
 
+@pytest.mark.parametrize(("outcome", "told"), [("PASSED", False), ("NOPE", True)])
+def test_an_outcome_that_makes_no_simulation_is_said_to_make_none(
+    outcome: str, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mcsvc.cli.kafka.publish", lambda brokers, event: "assessment.completed [0] @ 0")
+    parser = argparse.ArgumentParser(prog="mcsvc")
+    register(parser.add_subparsers(required=True))
+    assert publish.run(parser.parse_args(["publish-assessment", "asm-1", "--outcome", outcome])) == 0
+    assert ("makes no simulation: only PASSED does" in capsys.readouterr().out) is told
+
+
 @pytest.fixture
 def guide_lines() -> list[str]:
     """What is told of a stack on these ports, whose brokers were named in a list with a space."""
