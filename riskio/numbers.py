@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉"
+_FEWEST_DECIMALS: Final = 2
+_MOST_DECIMALS: Final = 6
+_RAREST: Final = 1e-6
+"""Of what is rarer, a percentage of so many decimals has less than three digits."""
 
 
 def bar(share: float, width: int) -> str:
@@ -14,15 +20,30 @@ def bar(share: float, width: int) -> str:
     return ("█" * (eighths // 8) + _EIGHTHS[eighths % 8]).ljust(width)[:width]
 
 
-def percent(share: float) -> str:
-    """A probability, with more digits near 0 and 1; as a plain number where it is rare. Only 1 is shown as 100.00%."""
-    scaled, rest = share * 100, (1 - share) * 100
-    nearer = min(scaled, rest)
-    if nearer <= 0 or nearer >= 0.1:
-        return f"{scaled:.2f}%"
-    if nearer >= 0.001:
-        return f"{scaled:.4f}%"
-    return rare(share) if scaled < rest else ">99.999%"
+def notation(figure: float, low: float, high: float) -> Callable[[float], str]:
+    """How a probability and all that stands in its row are written: as percents with as many decimals as give the
+    probability three digits, else the ends of its interval; as plain numbers where that would take too many.
+    """
+    scale = _from_certain(figure) or max(_from_certain(low), _from_certain(high))
+    if 0 < scale < _RAREST and high < 0.5:
+        return rare
+    digits = 2 - math.floor(math.log10(100 * scale)) if scale else _FEWEST_DECIMALS
+    return partial(percent, decimals=min(max(digits, _FEWEST_DECIMALS), _MOST_DECIMALS))
+
+
+def percent(share: float, decimals: int) -> str:
+    """A percentage. Only 0 and 1 are shown as 0% and 100%, whatever is near them as beyond the last decimal."""
+    shown = f"{100 * share:.{decimals}f}%"
+    if share > 0 and shown == f"{0:.{decimals}f}%":
+        return f"<{10**-decimals:.{decimals}f}%"
+    if share < 1 and shown == f"{100:.{decimals}f}%":
+        return f">{100 - 10**-decimals:.{decimals}f}%"
+    return shown
+
+
+def _from_certain(share: float) -> float:
+    """How far it is from 0 or 1, the nearer of both."""
+    return max(0.0, min(share, 1 - share))
 
 
 def rare(share: float) -> str:

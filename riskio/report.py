@@ -18,8 +18,8 @@ from montecarlo.v1 import result_pb2, settings_pb2
 from montecarlo.v1.result_pb2 import Distribution, Estimate, SimulationResult
 from riskio import uncertainty
 from riskio.fan import fan_chart
-from riskio.numbers import money, percent, rate, seconds
-from riskio.tables import has_open, money_interval, percent_interval, table, with_error
+from riskio.numbers import money, rate, seconds
+from riskio.tables import has_open, money_interval, probability, table, with_error
 
 MAX_WIDTH: Final = 120
 QUANTILES: Final = ((0.05, 0.25, 0.5, 0.75, 0.95, 0.99), (0.05, 0.5, 0.95, 0.99), (0.05, 0.5, 0.95))
@@ -104,13 +104,9 @@ def phases(result: SimulationResult) -> RenderableType:
     """How far paths come."""
     grid = table(("phase", "left"), ("reached", "right"), ("95%", "right"), ("passed", "right"), ("95%", "right"))
     for each in result.phases:
-        reached, passed = each.reached, each.passed
+        reached, passed = probability(each.reached), probability(each.passed)
         grid.add_row(
-            str(each.phase),
-            percent(reached.value),
-            Text(percent_interval(reached), style="dim"),
-            percent(passed.value),
-            Text(percent_interval(passed), style="dim"),
+            str(each.phase), reached[0], Text(reached[1], style="dim"), passed[0], Text(passed[1], style="dim")
         )
     return grid
 

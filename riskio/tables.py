@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import Estimate
-from riskio.numbers import money, percent, rare
+from riskio.numbers import money, notation
+
+BETWEEN: Final = (" – ", "–", "–\n")
+"""Between the ends of an interval, from wide to narrow."""
 
 
 def table(*columns: tuple[str, str]) -> Table:
@@ -28,19 +33,21 @@ def has_open(shown: Table) -> bool:
     return any("open" in str(cell) for column in shown.columns for cell in column.cells)
 
 
-def percent_interval(figure: Estimate, *, narrow: bool = False) -> str:
-    """The interval of a probability; `narrow` says % once and has no spaces, unless an end is a plain number."""
-    low, high = percent(figure.ci_low), percent(figure.ci_high)
-    if "e" in low + high:  # both in the same notation
-        low, high = (rare(end) if end < 0.001 else percent(end) for end in (figure.ci_low, figure.ci_high))
-    if narrow and low.endswith("%") and high.endswith("%"):
-        return f"{low.removesuffix('%')}–{high}"
-    return f"{low} – {high}"
+def probability(figure: Estimate, between: str = BETWEEN[0]) -> tuple[str, str]:
+    """A probability and its interval, in the same notation."""
+    written = notation(figure.value, figure.ci_low, figure.ci_high)
+    return written(figure.value), interval(written(figure.ci_low), written(figure.ci_high), between)
 
 
-def money_interval(figure: Estimate) -> str:
-    """The interval of an amount."""
-    return f"{money(figure.ci_low)} – {money(figure.ci_high)}"
+def interval(low: str, high: str, between: str = BETWEEN[0]) -> str:
+    """From low to high; with less than spaces between them, % is said once."""
+    once = between != BETWEEN[0] and high.endswith("%")
+    return f"{low.removesuffix('%') if once else low}{between}{high}"
+
+
+def money_interval(figure: Estimate, between: str = BETWEEN[0]) -> str:
+    """The interval of an amount; its spaces go only with the line's end, for a minus may follow."""
+    return interval(money(figure.ci_low), money(figure.ci_high), BETWEEN[0] if between == BETWEEN[1] else between)
 
 
 def half_width(figure: Estimate) -> float:

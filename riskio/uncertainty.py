@@ -7,7 +7,7 @@ stand side by side and are never added up.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from rich.cells import cell_len
@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import Estimate, EstimationInterval, ScenarioResult, SimulationResult
-from riskio.numbers import bar, money, percent, points, rare
-from riskio.tables import half_width, money_interval, percent_interval, table
+from riskio.numbers import bar, money, notation, points
+from riskio.tables import BETWEEN, half_width, interval, money_interval, probability, table
 
 OUTCOMES: Final = (
     ("passed", "Passed", "green"),
@@ -35,7 +35,7 @@ _SHORT: Final = {
     "mean": "mean P&L",
 }
 _CELL: Final = 13
-_BETWEEN: Final = (1, 3)
+_GAPS: Final = (1, 3)
 """Spaces between the columns of what-ifs, at least and at most."""
 _GAP: Final = 3
 _LEAST_BAR: Final = 5
@@ -51,16 +51,20 @@ def allowed(result: SimulationResult) -> list[tuple[str, str, str]]:
 
 def outcomes(result: SimulationResult, console: Console, width: int) -> RenderableType:
     """The probability of each way to end that the rules allow, as bars, with what is open about it."""
-    bare = _outcomes(result, 0)
     anywhere = console.options.update_width(10 * width)
-    room = width - console.measure(bare, options=anywhere).maximum - _GAP
-    grid = _outcomes(result, room) if room >= _LEAST_BAR else bare
+    for between in BETWEEN:
+        grid = _outcomes(result, 0, between)
+        room = width - console.measure(grid, options=anywhere).maximum
+        if room >= 0:
+            break
+    if room - _GAP >= _LEAST_BAR:
+        grid = _outcomes(result, room - _GAP, between)
     if not result.HasField("estimation_risk"):
         return grid
     return Group(grid, Text(_two_kinds(result), style="dim"))
 
 
-def _outcomes(result: SimulationResult, bar_width: int) -> Table:
+def _outcomes(result: SimulationResult, bar_width: int, between: str) -> Table:
     risk = result.HasField("estimation_risk")
     known = {descriptor.name for descriptor, _ in result.estimation_risk.ListFields()}
     bars = [("", "left")] if bar_width else []
@@ -69,10 +73,11 @@ def _outcomes(result: SimulationResult, bar_width: int) -> Table:
     for field, label, style in allowed(result):
         figure: Estimate = getattr(result.outcomes, field)
         cells = [Text(bar(figure.value, bar_width), style=style)] if bar_width else []
-        cells += [Text(percent(figure.value)), Text(percent_interval(figure))]
+        cells += map(Text, probability(figure, between))
         if risk:
-            interval = getattr(result.estimation_risk, field)
-            cells.append(_history_interval(interval) if field in known else Text("unknown"))
+            open_still = getattr(result.estimation_risk, field)
+            written = notation(figure.value, figure.ci_low, figure.ci_high)
+            cells.append(_history_interval(open_still, written, between) if field in known else Text("unknown"))
         grid.add_row(label, *cells)
     return grid
 
@@ -83,28 +88,28 @@ def scenarios(result: SimulationResult, width: int) -> RenderableType:
     """
     fields = [field for field, _, _ in allowed(result)]
     heads = [Text(_SHORT[field], style="dim") for field in (*fields, "mean")]
-    for narrow in (False, True):
-        rows = [(each.name, *_rows(each, fields, narrow=narrow)) for each in result.scenarios]
+    for between in BETWEEN:
+        rows = [(each.name, *_rows(each, fields, between)) for each in result.scenarios]
         widths = _widths(heads, rows)
         room = (width - sum(widths)) // (len(widths) - 1)
-        if room >= _BETWEEN[0]:
+        if room >= _GAPS[0]:
             break
-    gap = min(max(room, _BETWEEN[0]), _BETWEEN[1])
+    gap = min(max(room, _GAPS[0]), _GAPS[1])
     lines: list[RenderableType] = [_line(heads, widths, gap)]
     for name, figures, moved in rows:
         lines += [Text(name, style="bold"), _line(figures, widths, gap), _line(moved, widths, gap)]
     return Group(*lines)
 
 
-def _rows(scenario: ScenarioResult, fields: Sequence[str], *, narrow: bool) -> tuple[list[Text], list[Text]]:
+def _rows(scenario: ScenarioResult, fields: Sequence[str], between: str) -> tuple[list[Text], list[Text]]:
     """The figures, each above its interval, and the differences, each above its error."""
     figures, moved = [], []
     for field in fields:
         figure = getattr(scenario.outcomes, field)
-        figures.append(_above(percent(figure.value), percent_interval(figure, narrow=narrow)))
+        figures.append(_above(*probability(figure, between)))
         moved.append(_points(getattr(scenario.differences, field)))
     mean, more = scenario.mean_final_pnl, scenario.mean_final_pnl_difference
-    figures.append(_above(money(mean.value), money_interval(mean)))
+    figures.append(_above(money(mean.value), money_interval(mean, between)))
     moved.append(Text(f"{signed(more.value)}\n±{money(half_width(more))}", style=_style(more)))
     return figures, moved
 
@@ -143,13 +148,9 @@ def rare_events(result: SimulationResult) -> RenderableType:
     labels = {field: label for field, label, _ in OUTCOMES}
     grid = table(("", "left"), ("probability", "right"), ("95% interval", "right"), ("relative error", "right"))
     for each in result.rare_events:
-        figure = each.probability
-        grid.add_row(
-            labels.get(each.outcome, each.outcome),
-            Text(rare(figure.value), style="bold"),
-            f"{rare(figure.ci_low)} – {rare(figure.ci_high)}",
-            f"{each.relative_error:.1%}",
-        )
+        figure, ends = probability(each.probability)
+        label = labels.get(each.outcome, each.outcome)
+        grid.add_row(label, Text(figure, style="bold"), ends, f"{each.relative_error:.1%}")
     return grid
 
 
@@ -168,12 +169,12 @@ def signed(value: float) -> str:
     return f"{'+' if value >= 0 else '-'}{money(abs(value))}"
 
 
-def _history_interval(interval: EstimationInterval) -> Text:
+def _history_interval(open_still: EstimationInterval, written: Callable[[float], str], between: str) -> Text:
     """The interval, and below it how far off either end may be."""
-    shown = Text(f"{percent(interval.low)} – {percent(interval.high)}")
-    if _has_errors(interval):
-        low, high = (percent(Z * error) for error in (interval.low_std_error, interval.high_std_error))
-        shown.append(f"\n±{low}   ±{high}", style="dim")
+    shown = Text(interval(written(open_still.low), written(open_still.high), between))
+    if _has_errors(open_still):
+        low, high = (written(Z * error) for error in (open_still.low_std_error, open_still.high_std_error))
+        shown.append(f"\n±{low}{'   ' if between == BETWEEN[0] else ' '}±{high}", style="dim")
     return shown
 
 

@@ -34,7 +34,7 @@ from montecarlo.v1.result_pb2 import (
     Warning as Caveat,
 )
 from riskio import fan, numbers, report
-from riskio.tables import percent_interval
+from riskio.tables import probability
 
 
 def estimate(value: float, error: float = 1.0) -> Estimate:
@@ -149,16 +149,34 @@ def text(result: SimulationResult, width: int = 100, **how: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "shown"),
+    ("figure", "low", "high", "shown"),
     [
-        (0, 1.28e-6, "0 – 1.28e-6"),
-        (1.2e-9, 0.252, "1.20e-9 – 25.20%"),
-        (2e-4, 0.252, "0.0200% – 25.20%"),
-        (5e-6, 2e-4, "5.00e-6 – 2.00e-4"),
+        (1.62e-5, 9.85e-6, 2.6e-5, "0.00162% 0.00098% – 0.00260%"),
+        (9e-4, 5.69e-4, 1.4e-3, "0.0900% 0.0569% – 0.1400%"),
+        (0.25, 1.2e-9, 0.252, "25.00% <0.01% – 25.20%"),
+        (0, 0, 1.28e-6, "0.000000% 0.000000% – 0.000128%"),
+        (0, 0, 3.8e-8, "0 0 – 3.80e-8"),
+        (1.93e-9, 0, 0.002, "1.93e-9 0 – 0.002"),
+        (1 - 1.62e-5, 1 - 2.6e-5, 1, "99.99838% 99.99740% – 100.00000%"),
+        (1, 1 - 1e-9, 1, "100.000000% >99.999999% – 100.000000%"),
+        (0, 0, 1, "0.00% 0.00% – 100.00%"),
     ],
 )
-def test_both_ends_of_an_interval_are_in_the_same_notation(low: float, high: float, shown: str) -> None:
-    assert percent_interval(Estimate(ci_low=low, ci_high=high)) == shown
+def test_a_probability_and_its_interval_are_in_one_notation_of_as_many_digits(
+    figure: float, low: float, high: float, shown: str
+) -> None:
+    assert " ".join(probability(Estimate(value=figure, ci_low=low, ci_high=high))) == shown
+
+
+def test_a_rare_breach_is_in_one_notation_wherever_it_stands() -> None:
+    result = everything()
+    rare = Estimate(value=1.62e-5, ci_low=9.85e-6, ci_high=2.6e-5)
+    result.outcomes.breached_daily_loss.CopyFrom(rare)
+    result.rare_events[0].probability.CopyFrom(rare)
+    rows = [line for line in text(result).splitlines() if line.startswith(" Breached daily loss")]
+    assert all(re.search(r" 0\.00162% +0\.00098% – 0\.00260% ", row) for row in rows)
+    assert len(rows) == 2
+    assert rows[0].endswith(" 0.00000% – 0.37000%")
 
 
 @pytest.mark.parametrize("width", [80, 100, 120, 200])
@@ -201,7 +219,7 @@ def test_without_colour_nothing_but_text_is_written() -> None:
 
 
 def test_an_outcome_never_seen_shows_its_upper_bound() -> None:
-    assert "0.00% – 0.0038%" in text(sample())
+    assert "0.00000% – 0.00380%" in text(sample())
 
 
 def test_a_figure_no_path_has_is_said_to_be_missing() -> None:
@@ -271,18 +289,10 @@ def test_a_fan_of_no_days_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("share", "shown"),
-    [(0, "0.00%"), (1, "100.00%"), (0.12345, "12.35%"), (0.00012, "0.0120%"), (1.9312e-9, "1.93e-9")],
+    [(0, "0.00%"), (1, "100.00%"), (1e-9, "<0.01%"), (1 - 1e-9, ">99.99%"), (1.002, "100.20%"), (-0.002, "-0.20%")],
 )
-def test_small_probabilities_keep_their_digits(share: float, shown: str) -> None:
-    assert numbers.percent(share) == shown
-
-
-@pytest.mark.parametrize(
-    ("share", "shown"),
-    [(0.99, "99.00%"), (0.9991, "99.9100%"), (0.99996, "99.9960%"), (1 - 1e-9, ">99.999%"), (1.002, "100.20%")],
-)
-def test_only_what_is_certain_is_shown_as_100_percent(share: float, shown: str) -> None:
-    assert numbers.percent(share) == shown
+def test_only_what_is_certain_is_shown_as_0_or_100_percent(share: float, shown: str) -> None:
+    assert numbers.percent(share, 2) == shown
 
 
 @pytest.mark.parametrize(
@@ -332,16 +342,16 @@ def test_ends_of_which_the_error_is_known_have_it_below() -> None:
 @pytest.mark.parametrize(
     ("width", "interval"),
     [
-        (80, ["24.80–25.20%", "54.80–55.20%", "-0.20–0.20%", "19.80–20.20%", "-12,348 – -12,344"]),
-        (100, ["24.80% – 25.20%", "54.80% – 55.20%", "-0.20% – 0.20%", "19.80% – 20.20%", "-12,348 – -12,344"]),
+        (80, ["24.80–25.20%", "54.80–55.20%", "-0.19880–0.20120%", "19.80–20.20%", "-12,348 – -12,344"]),
+        (100, ["24.80% – 25.20%", "54.80% – 55.20%", "-0.19880% – 0.20120%", "19.80% – 20.20%", "-12,348 – -12,344"]),
     ],
 )
 def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: int, interval: list[str]) -> None:
     shown = text(everything(), width).splitlines()
     lines = [line.split() for line in shown]
     at = lines.index(["worse"])
-    assert lines[at + 1] == ["25.00%", "55.00%", "0.0012%", "20.00%", "-12,346"]
-    assert re.split(r" {2,}", shown[at + 2].strip()) == interval
+    assert lines[at + 1] == ["25.00%", "55.00%", "0.00120%", "20.00%", "-12,346"]
+    assert " ".join(lines[at + 2]) == " ".join(interval)
     assert lines[at + 3] == ["-25.0000", "+25.0000", "+0.0012", "+0.0000", "-13,580"]
     assert lines[at + 4] == ["±0.0008", "±0.0008", "±0.0008", "±0.0008", "±24"]
 
@@ -349,14 +359,30 @@ def test_a_scenario_shows_its_figures_and_below_them_what_they_differ_by(width: 
 def test_columns_of_scenarios_stand_below_one_another_at_any_width() -> None:
     """The last letter of each figure is where its heading ends, whatever a scenario's widest figure is."""
     result = everything()
-    result.scenarios[1].outcomes.passed.ci_low = 1.234e-9
+    result.scenarios[1].outcomes.passed.CopyFrom(estimate(0.000125, 0.0000125))
     for width in (80, 100):
         shown = text(result, width).splitlines()
         at = next(number for number, line in enumerate(shown) if line.split()[:2] == ["passed", "max"])
         ends = [shown[at].index(head) + len(head) for head in ("passed", "drawdown", "loss", "survived", "P&L")]
         for line in (shown[at + 2], shown[at + 7]):
             assert [line[end - 1] != " " and line[end : end + 1] in {" ", ""} for end in ends] == [True] * 5
-    assert "1.23e-9 – 25.20%" in text(result, 80)
+    assert "0.0100–0.0150%" in text(result, 80)
+
+
+def test_figures_of_many_digits_have_their_intervals_on_two_lines_rather_than_cut() -> None:
+    result = everything()
+    for scenario in result.scenarios:
+        scenario.outcomes.passed.CopyFrom(estimate(1.25e-6, 1e-7))
+        scenario.outcomes.expired.CopyFrom(estimate(1 - 1.25e-6, 1e-7))
+    result.estimation_risk.breached_daily_loss.low_std_error = 1e-7
+    result.outcomes.breached_daily_loss.CopyFrom(estimate(1.25e-6, 1e-7))
+    shown = text(result, 80)
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    assert "…" not in shown
+    at = next(number for number, line in enumerate(shown.splitlines()) if line.split() == ["worse"])
+    lows, highs = (shown.splitlines()[at + 2 + line].split() for line in (0, 1))
+    assert (lows[0], highs[0]) == ("0.000105–", "0.000145%")
+    assert (lows[-1], highs[-1]) == ("-12,348–", "-12,344")
 
 
 @pytest.mark.parametrize(
