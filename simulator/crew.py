@@ -125,14 +125,18 @@ def work(what: Work[Made], *, threads: int | None = None) -> Iterator[Done[Made]
     """Each account as it is done, in any order. Closing the iterator begins nothing more. `threads`: as of a Launcher;
     None: MCSIM_THREADS, else the cores it may use.
 
-    Raises: Stopped.
+    Raises: Stopped. KeyboardInterrupt, at once: what runs is not waited for.
     """
     pool = ThreadPoolExecutor(CHUNKS_AT_ONCE)
+    waits = True
     try:
         with Launcher(engine.default_threads() if threads is None else threads) as launcher:
             yield from _Crew(what, launcher, pool).run()
+    except KeyboardInterrupt:
+        waits = False
+        raise
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        pool.shutdown(wait=waits, cancel_futures=True)
 
 
 def simulate(plan: Plan, on_progress: Callable[[int, int], None] | None = None, *, threads: int | None = None) -> Found:

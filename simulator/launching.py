@@ -63,7 +63,9 @@ class Flight:
 
 
 class Launcher:
-    """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end."""
+    """Threads that launch blocks. What has not been launched when it is closed never is; what has runs to its end, for
+    which all wait but a KeyboardInterrupt.
+    """
 
     def __init__(self, threads: int, *, stop: Callable[[], bool] = lambda: False) -> None:
         """`threads`: how many stretches of paths run at once; on a GPU one, with all of it. 0: one, in the thread that
@@ -86,7 +88,8 @@ class Launcher:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._closed.set()
         if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+            waits = kind is None or not issubclass(kind, KeyboardInterrupt)
+            self._pool.shutdown(wait=waits, cancel_futures=True)
 
     def launch(self, device: Device, blocks: range) -> Flight:
         """Consecutive blocks of a loaded plan, at least one, on their way."""

@@ -1,7 +1,8 @@
-"""The frame of a command, in real processes: outputs that are full, closed, or of few characters."""
+"""The frame of a command, in real processes: outputs that are full, closed, or of few characters, and an interrupt."""
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ def command():
 
 sys.exit(framed(command, prefix="told"))
 """
+
+WAITS = "threading.Event().wait()"
 
 
 def run(text: str, *, code: int = 0, encoding: str = "utf-8", output: str = "") -> tuple[int, bytes, str]:
@@ -70,3 +73,35 @@ def test_what_a_protocol_cannot_hold_is_no_matter_of_an_argument_and_is_not_show
     assert code == 1
     assert "UnicodeEncodeError" in said
     assert "s3cr" not in said.splitlines()[-1]
+
+
+@pytest.mark.parametrize("beside", ["", "threading.Thread(target=threading.Event().wait).start()"])
+def test_an_interrupt_is_told_in_a_line_and_waits_for_no_thread(beside: str) -> None:
+    command = f"import threading\n{SAYS}".replace(
+        "print({text})", f"{beside}\n    print('on', flush=True)\n    {WAITS}"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", command.format(code=0)], env={"PYTHONPATH": str(Path.cwd())},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    ) as running:  # fmt: skip
+        assert running.stdout is not None
+        assert running.stdout.readline() == "on\n"
+        running.send_signal(signal.SIGINT)
+        assert running.communicate(timeout=60) == ("", "told: interrupted\n")
+    assert running.returncode == 130
+
+
+@pytest.mark.parametrize(
+    ("closed", "told"),
+    [(">&-", "told: the output cannot be written: standard output is closed\n"), (">&- 2>&-", "")],
+)
+def test_an_output_that_is_closed_is_told_where_it_can_be(closed: str, told: str) -> None:
+    shell = ["sh", "-c", f'"$0" -c "$1" {closed}', sys.executable, SAYS.format(text="5", code=0)]
+    ended = subprocess.run(shell, capture_output=True, env={"PYTHONPATH": str(Path.cwd())}, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr.decode()) == (1, b"", told)
+
+
+def test_a_command_without_standard_error_keeps_its_output_for_itself() -> None:
+    shell = ["sh", "-c", '"$0" -c "$1" 2>&-', sys.executable, SAYS.format(text="5, file=sys.stderr", code=3)]
+    ended = subprocess.run(shell, capture_output=True, env={"PYTHONPATH": str(Path.cwd())}, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout) == (3, b"")

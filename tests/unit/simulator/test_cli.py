@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
+import io
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from montecarlo.v1.settings_pb2 import ResamplingModel
-from simulator import cli
+from simulator import cli, command
 
 TRADES = "closed_at,pnl\n" + "".join(
     f"2026-01-{day:02d}T{hour}:00:00Z,{pnl}\n"
@@ -40,7 +49,7 @@ def test_json_is_the_result_in_snake_case(files: list[str], capsys: pytest.Captu
 
 def test_every_model_has_its_name(files: list[str]) -> None:
     names = ("iid", "day", "stationary", "circular", "normal", "student-t")
-    asked = {name: cli.settings(cli.parser().parse_args([*files, "--model", name])).model for name in names}
+    asked = {name: command.settings(command.parser().parse_args([*files, "--model", name])).model for name in names}
     assert {name: ResamplingModel.Name(model).removeprefix("RESAMPLING_MODEL_") for name, model in asked.items()} == {
         name: name.upper().replace("-", "_") for name in names
     }
@@ -161,3 +170,46 @@ def test_help_and_version_are_printed(option: str, capsys: pytest.CaptureFixture
         cli.main([option])
     assert ended.value.code == 0
     assert "mcsim" in capsys.readouterr().out
+
+
+MCSIM = [sys.executable, "-c", "import sys; from simulator.cli import main; sys.exit(main())"]
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_ctrl_c_ends_a_long_simulation_at_once_and_in_a_line(files: list[str], *, kept: bool) -> None:
+    """On a terminal, which is left as it was; without kept kernels it compiles when the interrupt comes."""
+    ours, terminal = pty.openpty()
+    long = [*MCSIM, *files, "--paths", str(10**9), *([] if kept else ["--compile-cache", ""])]
+    with subprocess.Popen(long, stdout=subprocess.PIPE, stderr=terminal) as running, os.fdopen(ours, "rb", 0) as shown:
+        os.close(terminal)
+        said = b""
+        while b"preparing" not in said:
+            said += shown.read(4096)
+        running.send_signal(signal.SIGINT)
+        said += _rest(shown)
+        assert running.wait(60) == 130
+    assert said.rfind(b"\x1b[?25h") > said.rfind(b"\x1b[?25l")
+    assert said.rstrip().endswith(b"mcsim: interrupted")
+    assert b"Traceback" not in said
+
+
+def _rest(terminal: io.FileIO) -> bytes:
+    """What is written until its other side is closed, which Linux tells by an error."""
+    said = b""
+    with suppress(OSError):
+        while more := terminal.read(4096):
+            said += more
+    return said
+
+
+def test_an_interrupt_while_the_engine_is_imported_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt(name)
+
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr(importlib, "import_module", interrupted)
+    assert cli.main(["simulate"]) == 130
+    assert capsys.readouterr().err == "mcsim: interrupted\n"

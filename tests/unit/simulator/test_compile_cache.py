@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator import cli, compile_cache
+from simulator import command, compile_cache
 from simulator.compile_cache import folder_for_this_machine
 
 
@@ -34,11 +34,11 @@ def nothing_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_command_line_keeps_kernels_in_the_users_own_folder(
     nothing_kept: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cli.keep_kernels(None)
+    command.keep_kernels(None)
     assert compile_cache.kept_in() == folder_for_this_machine(nothing_kept / ".cache" / "mcsim")
     for given, used in (("relative", nothing_kept / ".cache"), (str(tmp_path / "xdg"), tmp_path / "xdg")):
         monkeypatch.setenv("XDG_CACHE_HOME", given)
-        cli.keep_kernels(None)
+        command.keep_kernels(None)
         assert compile_cache.kept_in() == folder_for_this_machine(used / "mcsim")
 
 
@@ -46,11 +46,11 @@ def test_where_there_can_be_no_usual_folder_nothing_is_kept_and_one_that_was_ask
     nothing_kept: Path,
 ) -> None:
     nothing_kept.write_text("not a folder", encoding="utf-8")
-    cli.keep_kernels(None)
-    cli.keep_kernels("")
+    command.keep_kernels(None)
+    command.keep_kernels("")
     assert compile_cache.kept_in() is None
     with pytest.raises(OSError, match="home"):
-        cli.keep_kernels(str(nothing_kept / "kernels"))
+        command.keep_kernels(str(nothing_kept / "kernels"))
 
 
 def test_what_nobody_used_for_long_is_thrown_away_in_the_folders_of_other_versions_too(tmp_path: Path) -> None:
