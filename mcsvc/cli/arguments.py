@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 
@@ -78,6 +79,11 @@ def publish(parser: ArgumentParser) -> None:
     parser.add_argument("--brokers", default=brokers, metavar="HOST:PORT,…", help="default: %(default)s")
 
 
+def again(words: str, server: str) -> str:
+    """A command of `mcsvc` to copy; it names the server, unless it is the one that is called anyway."""
+    return f"mcsvc {words}" if server == _server_called() else f"mcsvc {words} --server {shlex.quote(server)}"
+
+
 def whole_number(text: str, *, most: int = MOST_INT32) -> int:
     """A whole number from 0 to `most`; `_` and `,` may group its digits."""
     digits = text.replace("_", "").replace(",", "")
@@ -97,9 +103,14 @@ def _seed(text: str) -> int:
 
 
 def _server(parser: ArgumentParser) -> None:
-    server = os.environ.get("MCSVC_SERVER", "localhost:50051")
-    parser.add_argument("--server", default=server, metavar="HOST:PORT", help="default: MCSVC_SERVER or %(default)s")
+    default = _server_called()
+    parser.add_argument("--server", default=default, metavar="HOST:PORT", help="default: MCSVC_SERVER or %(default)s")
     parser.add_argument("--output", choices=("text", "json"), default="text", help="default: %(default)s")
+
+
+def _server_called() -> str:
+    """The one that is called where none is named."""
+    return os.environ.get("MCSVC_SERVER", "localhost:50051")
 
 
 def _number(variable: str, default: int) -> int:

@@ -16,5 +16,5 @@ def run(args: Namespace) -> int:
     if args.output == "json":
         render.print_json(simulation)
     else:
-        render.stdout().print(render.summary(simulation))
+        render.stdout().print(render.summary(simulation, args.server))
     return 0

@@ -50,7 +50,7 @@ def _by_event(stack: Stack, console: Console, assessment_id: str) -> None:
     with client.service(stack.grpc_target) as stub:
         request = GetSimulationRequest(id=done.simulation_id)
         simulation = stub.GetSimulation(request, timeout=client.TIMEOUT_S).simulation
-    print_report(simulation, console)
+    print_report(simulation, stack.grpc_target, console)
 
 
 def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> None:
@@ -62,9 +62,9 @@ def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> Non
     with client.service(stack.grpc_target) as stub:
         simulation = stub.TriggerSimulation(request, timeout=client.TIMEOUT_S).simulation
         say(console, f"→ TriggerSimulation {simulation.id}")
-        simulation = watching.follow(stub, simulation.id, console)
+        simulation = watching.follow(stub, simulation.id, stack.grpc_target, console)
     console.print()
-    print_report(simulation, console)
+    print_report(simulation, stack.grpc_target, console)
 
 
 def _heading(console: Console, text: str) -> None:

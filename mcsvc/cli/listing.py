@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from argparse import Namespace
 
-from mcsvc.cli import client, render
+from mcsvc.cli import arguments, client, render
 from montecarlo.v1.simulation_service_pb2 import ListSimulationsRequest, ListSimulationsResponse
 
 _WIDTH = 200  # a line a simulation: a narrower terminal folds it rather than losing what is in it
@@ -21,9 +21,10 @@ def run(args: Namespace) -> int:
     body = render.overview(list(page.simulations)) if page.simulations else "No simulations."
     console.print(body)
     if page.next_page_token:
-        same = f" --filter {shlex.quote(args.filter)}" if args.filter else ""
+        same = f"list --filter {shlex.quote(args.filter)}" if args.filter else "list"
         same += f" --page-size {args.page_size}" if args.page_size else ""
-        console.print(f"more: mcsvc list{same} --page-token {page.next_page_token}", soft_wrap=True, highlight=False)
+        following = arguments.again(f"{same} --page-token {page.next_page_token}", args.server)
+        console.print(f"more: {following}", soft_wrap=True, highlight=False)
     return 0
 
 

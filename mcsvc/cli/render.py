@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from datetime import UTC, datetime, timedelta
+from typing import Literal
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mcsvc.cli.arguments import again
 from montecarlo.v1 import simulation_pb2 as pb
 
 _STYLES = {
@@ -49,8 +51,8 @@ def subject_name(simulation: pb.Simulation) -> str:
             return "unknown"
 
 
-def summary(simulation: pb.Simulation) -> Table:
-    """The job in a few lines."""
+def summary(simulation: pb.Simulation, server: str) -> Table:
+    """The job in a few lines, with the command to go on with."""
     grid = Table.grid(padding=(0, 2))
     grid.add_row("Simulation", simulation.id)
     grid.add_row("State", _state(simulation))
@@ -63,17 +65,18 @@ def summary(simulation: pb.Simulation) -> Table:
     if simulation.HasField("error"):
         grid.add_row("Error", Text(f"{simulation.error.code}: {simulation.error.message}", style="red"))
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
-        grid.add_row("Report", Text(f"mcsvc report {simulation.id}"))
+        grid.add_row("Report", Text(again(f"report {simulation.id}", server)))
     elif simulation.state not in FINAL:
-        grid.add_row("Follow", Text(f"mcsvc watch {simulation.id}"))
+        grid.add_row("Follow", Text(again(f"watch {simulation.id}", server)))
     return grid
 
 
 def overview(simulations: list[pb.Simulation]) -> Table:
-    """Jobs as a table, one a line."""
+    """Jobs as a table, one a line; only a long subject is folded."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("id", "state", "subject", "trigger", "created", "took"):
-        table.add_column(heading, no_wrap=True, justify="right" if heading == "took" else "left")
+        side: Literal["left", "right"] = "right" if heading == "took" else "left"
+        table.add_column(heading, no_wrap=heading != "subject", justify=side, overflow="fold")
     for each in simulations:
         subject = Text(subject_name(each))
         table.add_row(each.id, _state(each), subject, _trigger(each), _time(each), _took(each))

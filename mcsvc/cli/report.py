@@ -9,6 +9,7 @@ from typing import Final
 from rich.console import Console
 
 from mcsvc.cli import render
+from mcsvc.cli.arguments import again
 from mcsvc.cli.get import fetch
 from mcsvc.cli.running import LINES, CliError
 from montecarlo.v1 import simulation_pb2 as pb
@@ -22,14 +23,15 @@ def run(args: Namespace) -> int:
     """Print the report; fails unless the simulation has succeeded."""
     simulation = fetch(args.server, args.id)
     if args.output == "json":
-        render.print_json(finished(simulation).result)
+        render.print_json(finished(simulation, args.server).result)
     else:
-        print_report(simulation, render.stdout())
+        print_report(simulation, args.server, render.stdout())
     return 0
 
 
 def print_report(
     simulation: pb.Simulation,
+    server: str,
     console: Console,
     *,
     trades: Path | None = None,
@@ -38,14 +40,14 @@ def print_report(
 
     `trades` is the file that held the trades, so that those the engine refused are told by their lines.
     """
-    timing = finished(simulation, trades).timing
+    timing = finished(simulation, server, trades).timing
     stages = {"queued": timing.queued_s, "fetch": timing.fetch_s, "simulate": timing.simulate_s}
     subject = render.subject_name(simulation)
     title = subject[0].upper() + subject[1:]
     render_result(simulation.result, console, title=title, timing=stages)
 
 
-def finished(simulation: pb.Simulation, trades: Path | None = None) -> pb.Simulation:
+def finished(simulation: pb.Simulation, server: str, trades: Path | None = None) -> pb.Simulation:
     """The simulation, if it has a result; `trades` as of `print_report`. Raises CliError with why it has none."""
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
         return simulation
@@ -53,7 +55,7 @@ def finished(simulation: pb.Simulation, trades: Path | None = None) -> pb.Simula
     if simulation.HasField("error"):
         told += f" {simulation.error.code}:{_reason(simulation.error, trades)}"
     elif simulation.state not in render.FINAL:
-        told += f" Follow it with `mcsvc watch {simulation.id}`."
+        told += f" Follow it with `{again(f'watch {simulation.id}', server)}`."
     raise CliError(told)
 
 

@@ -10,6 +10,7 @@ from mcsvc.cli.running import USAGE, CliError
 from montecarlo.v1 import simulation_pb2 as pb
 from montecarlo.v1.settings_pb2 import ResamplingModel, SimulationSettings
 from montecarlo.v1.simulation_service_pb2 import TriggerSimulationRequest
+from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
 from riskio import files, options
 
 
@@ -19,14 +20,22 @@ def run(args: Namespace) -> int:
     with client.service(args.server, args.trades) as stub:
         simulation = stub.TriggerSimulation(request, timeout=client.TIMEOUT_S).simulation
         if args.watch:
-            simulation = watching.follow(stub, simulation.id, render.stderr())
+            simulation = _followed(stub, simulation.id, args.server)
     if args.output == "json":
         render.print_json(simulation)
     elif args.watch:
-        print_report(simulation, render.stdout(), trades=args.trades)
+        print_report(simulation, args.server, render.stdout(), trades=args.trades)
     else:
-        render.stdout().print(render.summary(simulation))
+        render.stdout().print(render.summary(simulation, args.server))
     return 1 if args.watch and simulation.state != pb.SIMULATION_STATE_SUCCEEDED else 0
+
+
+def _followed(stub: SimulationServiceStub, simulation_id: str, server: str) -> pb.Simulation:
+    """Its final state; its id is told first, for whoever stops watching it."""
+    console = render.stderr()
+    console.print(f"Simulation {simulation_id}", soft_wrap=True, highlight=False)
+    with watching.goes_on(simulation_id, server, console):
+        return watching.follow(stub, simulation_id, server, console)
 
 
 def to_request(args: Namespace) -> TriggerSimulationRequest:

@@ -10,10 +10,11 @@ from montecarlo.v1 import simulation_pb2 as pb
 
 def run(args: Namespace) -> int:
     """Follow, then print how it ended; 1 unless it succeeded."""
-    with client.service(args.server) as stub:
-        simulation = watching.follow(stub, args.id, render.stderr())
+    console = render.stderr()
+    with client.service(args.server) as stub, watching.goes_on(args.id, args.server, console):
+        simulation = watching.follow(stub, args.id, args.server, console)
     if args.output == "json":
         render.print_json(simulation)
     else:
-        render.stdout().print(render.summary(simulation))
+        render.stdout().print(render.summary(simulation, args.server))
     return 0 if simulation.state == pb.SIMULATION_STATE_SUCCEEDED else 1

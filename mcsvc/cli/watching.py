@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Event
 
 import grpc
@@ -10,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
 from mcsvc.cli import client, render
-from mcsvc.cli.running import CliError
+from mcsvc.cli.arguments import again
+from mcsvc.cli.running import CliError, Interrupted
 from montecarlo.v1 import simulation_pb2 as pb
 from montecarlo.v1.simulation_service_pb2 import WatchSimulationRequest
 from montecarlo.v1.simulation_service_pb2_grpc import SimulationServiceStub
@@ -19,10 +21,21 @@ _RECONNECTS = 10
 PAUSE_S = 1.0
 
 
-def follow(stub: SimulationServiceStub, simulation_id: str, console: Console) -> pb.Simulation:
+@contextmanager
+def goes_on(simulation_id: str, server: str, console: Console) -> Iterator[None]:
+    """An interrupt ends who follows the simulation, not the simulation: then say so, and with what to go on."""
+    try:
+        yield
+    except Interrupted:
+        commands = ", ".join(again(f"{verb} {simulation_id}", server) for verb in ("watch", "cancel"))
+        console.print(f"It goes on: {commands}", soft_wrap=True, highlight=False)
+        raise
+
+
+def follow(stub: SimulationServiceStub, simulation_id: str, server: str, console: Console) -> pb.Simulation:
     """Show the simulation until it is final; the final state. Raises RpcError, CliError if the service goes away."""
     if not console.is_terminal:
-        return _last(stub, simulation_id, _Lines(console).show)
+        return _last(stub, simulation_id, server, _Lines(console).show)
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
     with Progress(*columns, TextColumn("{task.fields[paths]}"), TimeElapsedColumn(), console=console) as progress:
         bar = progress.add_task("queued", total=None, paths="")
@@ -32,7 +45,7 @@ def follow(stub: SimulationServiceStub, simulation_id: str, console: Console) ->
             paths = f"{done / 1e6:.2f} of {total / 1e6:.2f} M paths" if total else ""
             progress.update(bar, description=stage(simulation), completed=done, total=total or None, paths=paths)
 
-        return _last(stub, simulation_id, show)
+        return _last(stub, simulation_id, server, show)
 
 
 def stage(simulation: pb.Simulation) -> str:
@@ -60,15 +73,17 @@ class _Lines:
             self._console.print(f"{simulation.id}  {self._shown}", highlight=False)
 
 
-def _last(stub: SimulationServiceStub, simulation_id: str, show: Callable[[pb.Simulation], None]) -> pb.Simulation:
+def _last(
+    stub: SimulationServiceStub, simulation_id: str, server: str, show: Callable[[pb.Simulation], None]
+) -> pb.Simulation:
     latest = pb.Simulation()
-    for simulation in _states(stub, simulation_id):
+    for simulation in _states(stub, simulation_id, server):
         latest = simulation
         show(latest)
     return latest
 
 
-def _states(stub: SimulationServiceStub, simulation_id: str) -> Iterator[pb.Simulation]:
+def _states(stub: SimulationServiceStub, simulation_id: str, server: str) -> Iterator[pb.Simulation]:
     """Every state until the final one; a broken stream is taken up again, for the present state comes first."""
     seen, failures = False, 0
     while True:
@@ -83,8 +98,8 @@ def _states(stub: SimulationServiceStub, simulation_id: str) -> Iterator[pb.Simu
             if not seen or client.code_of(error) is not grpc.StatusCode.UNAVAILABLE:
                 raise
             if failures > _RECONNECTS:
-                again = f"mcsvc watch {simulation_id}"
-                raise CliError(f"The service has gone, its simulations have not: once it is back, {again}.") from None
+                watch = again(f"watch {simulation_id}", server)
+                raise CliError(f"The service has gone, its simulations have not: once it is back, {watch}.") from None
             Event().wait(PAUSE_S)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -315,7 +316,22 @@ def test_list_prints_a_line_a_simulation_and_how_to_get_the_next_page(
     assert service.servicer.asked[0] == api.ListSimulationsRequest(filter="state = PENDING", page_size=1)
     text = capsys.readouterr().out
     assert f"{ID}  pending  funded account acc-1" in text
-    assert "mcsvc list --filter 'state = PENDING' --page-size 1 --page-token t2" in text
+    more = "more: mcsvc list --filter 'state = PENDING' --page-size 1 --page-token t2"
+    assert f"{more} --server {service.target}\n" in text
+
+
+def test_a_long_subject_is_folded_and_cuts_nothing_else(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
+    long = job(pb.SIMULATION_STATE_CANCELLED)
+    long.finish_time.FromJsonString("2026-01-12T03:04:05Z")
+    long.subject.funded_account_id = "x" * 128
+    service.servicer.pages = {"": api.ListSimulationsResponse(simulations=[long, job()])}
+    assert call("list", "--server", service.target) == 0
+    head, first, *folded, last = capsys.readouterr().out.splitlines()
+    assert head.split() == ["id", "state", "subject", "trigger", "created", "took"]
+    assert first.startswith(f"{ID}  cancelled  funded account")
+    assert first.split()[4:] == ["api", "2026-01-02", "03:04:05", "UTC", "864000.0", "s"]
+    assert "".join(line.strip() for line in folded) == "x" * 128
+    assert last.startswith(f"{ID}  pending    funded account acc-1")
 
 
 def test_list_all_reads_every_page(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
@@ -355,14 +371,51 @@ def test_a_watch_whose_service_has_gone_says_that_the_simulation_has_not(
     monkeypatch.setattr("mcsvc.cli.watching.PAUSE_S", 0.0)
     service.servicer.watched = [[job()], *[[] for _ in range(20)]]
     assert call("watch", "--server", service.target, ID) == 1
-    assert f"once it is back, mcsvc watch {ID}." in capsys.readouterr().err
+    assert f"once it is back, mcsvc watch {ID} --server {service.target}." in capsys.readouterr().err
 
 
 def test_what_is_not_over_names_the_command_that_follows_it(
     service: Service, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert call("trigger", "--server", service.target, "--funded-account", "acc-1") == 0
-    assert f"mcsvc watch {ID}" in capsys.readouterr().out
+    assert f"mcsvc watch {ID} --server {service.target}" in capsys.readouterr().out
+
+
+def test_a_command_to_copy_names_the_server_only_where_another_would_be_called(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MCSVC_SERVER", service.target)
+    assert call("get", ID) == 0
+    assert f"mcsvc watch {ID}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("terminal", ["0", "1"])
+@pytest.mark.parametrize("words", [["trigger", "--funded-account", "acc-1", "--watch"], ["watch", ID]])
+def test_whoever_stops_watching_is_told_that_it_goes_on_and_its_id(
+    service: Service,
+    words: list[str],
+    terminal: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", terminal)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("mcsvc.cli.watching.stage", lambda _: signal.raise_signal(signal.SIGINT))
+    service.servicer.watched = [[job()]]
+    assert call(*words, "--server", service.target) == 130
+    told = capsys.readouterr().err
+    server = f"--server {service.target}"
+    assert told.endswith(f"It goes on: mcsvc watch {ID} {server}, mcsvc cancel {ID} {server}\n")
+    assert ("\x1b[?25h" in told) == (terminal == "1")
+
+
+def test_trigger_and_watch_tells_the_id_before_it_follows(
+    service: Service, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TTY_COMPATIBLE", "1")
+    service.servicer.watched = [[succeeded()]]
+    assert call("trigger", "--server", service.target, "--funded-account", "acc-1", "--watch") == 0
+    assert capsys.readouterr().err.startswith(f"Simulation {ID}\n")
 
 
 @pytest.mark.parametrize("state", [pb.SIMULATION_STATE_FAILED, pb.SIMULATION_STATE_CANCELLED])
@@ -393,7 +446,10 @@ def test_report_shows_the_result_and_where_the_time_went(service: Service, capsy
 
 def test_a_simulation_that_still_runs_has_no_report_yet(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
     assert call("report", "--server", service.target, ID) == 1
-    assert f"is pending and has no result. Follow it with `mcsvc watch {ID}`." in capsys.readouterr().err
+    assert (
+        f"is pending and has no result. Follow it with `mcsvc watch {ID} --server {service.target}`."
+        in capsys.readouterr().err
+    )
 
 
 def test_a_cancelled_simulation_has_no_report(service: Service, capsys: pytest.CaptureFixture[str]) -> None:
