@@ -21,6 +21,7 @@ from riskio.fan import fan_chart
 from riskio.numbers import money, rate, seconds
 from riskio.tables import has_open, money_interval, probability, table, with_error
 
+MIN_WIDTH: Final = 80
 MAX_WIDTH: Final = 120
 QUANTILES: Final = ((0.05, 0.25, 0.5, 0.75, 0.95, 0.99), (0.05, 0.5, 0.95, 0.99), (0.05, 0.5, 0.95))
 """The quantiles to show, fewer where the console is narrow."""
@@ -39,6 +40,11 @@ _STOPPED: Final = {
     result_pb2.STOP_REASON_PRECISION: ", as precise as asked",
     result_pb2.STOP_REASON_TIME: ", when the time was spent",
 }
+
+
+def page(width: int | None = None) -> Console:
+    """Standard output as wide as asked for, else as its terminal; no narrower than a report, which a terminal folds."""
+    return Console(width=max(width or Console().width, MIN_WIDTH))
 
 
 def render(

@@ -83,7 +83,7 @@ def simulate(options: argparse.Namespace) -> None:
     if options.format == "json":
         print(as_json(answer))
     else:
-        report.render(answer, Console())
+        report.render(answer, report.page())
 
 
 def keep_kernels(folder: str | None) -> None:

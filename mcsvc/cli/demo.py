@@ -24,7 +24,7 @@ _PATIENCE_S = 120.0
 def run(args: Namespace) -> int:
     """Start, show an event's way and a call's way, stop."""
     began = time.monotonic()
-    console = render.stdout()
+    console = render.live()
     with shown_stack(console, grpc_port=free_port(), http_port=free_port()) as stack:
         say(console, f"All ready after {stack.startup_s:.1f} s", style="bold")
         _by_event(stack, console, args.assessment)
@@ -50,7 +50,7 @@ def _by_event(stack: Stack, console: Console, assessment_id: str) -> None:
     with client.service(stack.grpc_target) as stub:
         request = GetSimulationRequest(id=done.simulation_id)
         simulation = stub.GetSimulation(request, timeout=client.TIMEOUT_S).simulation
-    print_report(simulation, stack.grpc_target, console)
+    print_report(simulation, stack.grpc_target, render.stdout())
 
 
 def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> None:
@@ -64,7 +64,7 @@ def _by_call(stack: Stack, console: Console, account_id: str, paths: int) -> Non
         say(console, f"→ TriggerSimulation {simulation.id}")
         simulation = watching.follow(stub, simulation.id, stack.grpc_target, console)
     console.print()
-    print_report(simulation, stack.grpc_target, console)
+    print_report(simulation, stack.grpc_target, render.stdout())
 
 
 def _heading(console: Console, text: str) -> None:

@@ -19,7 +19,7 @@ _CHECK_S = 0.5
 
 def run(args: Namespace) -> int:
     """Start, tell how to use it, stay."""
-    console = render.stdout()
+    console = render.live()
     grpc_port, http_port = free_port(args.grpc_port), free_port(args.http_port)
     for wanted, got, what in ((args.grpc_port, grpc_port, "gRPC"), (args.http_port, http_port, "HTTP")):
         if wanted not in {got, 0}:

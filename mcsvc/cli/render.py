@@ -14,6 +14,7 @@ from rich.text import Text
 
 from mcsvc.cli.arguments import again
 from montecarlo.v1 import simulation_pb2 as pb
+from riskio import report
 
 _STYLES = {
     pb.SIMULATION_STATE_PENDING: "yellow",
@@ -85,7 +86,12 @@ def overview(simulations: list[pb.Simulation]) -> Table:
 
 def stdout(width: int | None = None) -> Console:
     """The console for results: as wide as asked for, else as the terminal, 100 columns where there is none."""
-    return Console(width=width or (None if sys.stdout.isatty() else 100))
+    return report.page(width or (None if sys.stdout.isatty() else 100))
+
+
+def live() -> Console:
+    """The console for what goes on while one waits: never wider than its terminal, where lines are drawn over."""
+    return Console(width=None if sys.stdout.isatty() else 100)
 
 
 def stderr() -> Console:

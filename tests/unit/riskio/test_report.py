@@ -187,6 +187,20 @@ def test_no_line_is_wider_than_the_console_or_cut(of: Callable[[], SimulationRes
     assert "…" not in shown
 
 
+@pytest.mark.parametrize("columns", ["20", "60", "80"])
+def test_a_narrow_terminal_folds_the_report_of_a_wider_one(
+    columns: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    report.render(everything(), report.page(), title="Trader [7]", timing={"queued": 0.02, "simulate": 1.25})
+    assert capsys.readouterr().out == text(everything(), 80)
+
+
+def test_a_page_is_as_wide_as_its_terminal_or_as_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "101")
+    assert (report.page().width, report.page(99).width, report.page(60).width) == (101, 99, 80)
+
+
 @pytest.mark.parametrize("width", [80, 100])
 @pytest.mark.parametrize("scale", [1e3, 1e5])
 def test_large_amounts_leave_quantiles_out_rather_than_digits(width: int, scale: float) -> None:
