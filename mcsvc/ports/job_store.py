@@ -10,7 +10,7 @@ claimed, nor found expired, nor listed. Whoever asks for it by its id gets JobUn
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -178,7 +178,7 @@ class JobStore(Protocol):
         """What waits. Of each kind at most `most` are counted."""
         ...
 
-    def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:
+    def claim_unsent(self, *, limit: int, hold: timedelta, except_topics: Collection[str] = ()) -> list[OutboxEvent]:
         """Unsent events for one relay to send, oldest first, held from other relays until `hold` is over.
 
         At most one a key, and that key's oldest: a later event waits until the earlier one is marked sent.

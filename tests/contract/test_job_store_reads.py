@@ -134,5 +134,11 @@ def test_a_later_event_of_a_key_waits_until_the_earlier_one_is_sent(store: JobSt
     assert [event.id for event in store.claim_unsent(limit=10, hold=HOUR)] == [event_of(second).id]
 
 
+def test_events_of_some_topics_may_be_left_where_they_are(store: JobStore) -> None:
+    job = owe(store)
+    assert store.claim_unsent(limit=10, hold=HOUR, except_topics=["other", event_of(job).topic]) == []
+    assert store.claim_unsent(limit=10, hold=HOUR, except_topics=["other"]) == [event_of(job)]
+
+
 def test_a_store_with_its_schema_answers_a_ping(store: JobStore) -> None:
     store.ping()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -179,10 +179,10 @@ class MemoryJobStore:
                 unsent=len(self._outbox.unsent(limit=most)),
             )
 
-    def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:
+    def claim_unsent(self, *, limit: int, hold: timedelta, except_topics: Collection[str] = ()) -> list[OutboxEvent]:
         """See the port."""
         with self._call() as now:
-            return self._outbox.claim(limit=limit, now=now, hold=hold)
+            return self._outbox.claim(limit=limit, now=now, hold=hold, except_topics=except_topics)
 
     def mark_sent(self, event_ids: Sequence[str]) -> None:
         """See the port."""

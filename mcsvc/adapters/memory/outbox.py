@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import final
 
@@ -28,12 +28,13 @@ class MemoryOutbox:
         """Those not marked sent, oldest first."""
         return [event for event in self._events.values() if event.id not in self._sent][:limit]
 
-    def claim(self, *, limit: int, now: datetime, hold: timedelta) -> list[OutboxEvent]:
-        """The oldest unsent event of each key, unless held, now held."""
+    def claim(self, *, limit: int, now: datetime, hold: timedelta, except_topics: Collection[str]) -> list[OutboxEvent]:
+        """The oldest unsent event of each key, unless held or of these topics, now held."""
         oldest: dict[str, OutboxEvent] = {}
         for event in self.unsent(limit=len(self._events)):
             oldest.setdefault(event.key, event)
-        free = [event for event in oldest.values() if self._held_until.get(event.id, now) <= now][:limit]
+        wanted = [event for event in oldest.values() if event.topic not in except_topics]
+        free = [event for event in wanted if self._held_until.get(event.id, now) <= now][:limit]
         self._held_until.update({event.id: now + hold for event in free})
         return free
 

@@ -173,12 +173,13 @@ SELECT
     (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE sent_time IS NULL LIMIT %(most)s) AS owed) AS unsent
 
 -- name: claim_unsent_events
--- Hold unsent events for one relay: of each key only the oldest, and none that another relay holds.
+-- Hold unsent events for one relay, of all topics but some: of each key only the oldest, and none that another relay holds.
 WITH free AS MATERIALIZED (
     SELECT id
     FROM outbox
     WHERE sent_time IS NULL
         AND held_until <= now()
+        AND topic <> ALL (%(except_topics)s)
         AND NOT EXISTS (
             SELECT 1
             FROM outbox AS earlier

@@ -6,7 +6,7 @@ reports, which are frequent, are single statements.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -193,9 +193,10 @@ class PostgresJobStore:
         due_for = timedelta(seconds=float(row["due_for_s"]))
         return Backlog(pending=row["pending"], due_for=due_for, unsent=row["unsent"])
 
-    def claim_unsent(self, *, limit: int, hold: timedelta) -> list[OutboxEvent]:
+    def claim_unsent(self, *, limit: int, hold: timedelta, except_topics: Collection[str] = ()) -> list[OutboxEvent]:
         """See the port."""
-        held = self.session.ask(query("claim_unsent_events"), {"limit": limit, "hold": hold})
+        params = {"limit": limit, "hold": hold, "except_topics": list(except_topics)}
+        held = self.session.ask(query("claim_unsent_events"), params)
         return [rows.event_of(row) for row in sorted(held, key=lambda row: (row["create_time"], row["id"]))]
 
     def mark_sent(self, event_ids: Sequence[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -71,7 +72,7 @@ def owing(count: int, *, key: str = "") -> Bench:
 
 def test_events_are_sent_once_and_marked() -> None:
     bench, publisher = owing(3), MemoryPublisher()
-    relay = RelayEvents(store=bench.memory, publisher=publisher)
+    relay = RelayEvents(store=bench.memory, publisher=publisher, monotonic=bench.clock.monotonic)
     assert (relay(), relay()) == (3, 0)
     assert len(publisher.sent()) == 3
     assert bench.events() == []
@@ -79,7 +80,7 @@ def test_events_are_sent_once_and_marked() -> None:
 
 def test_an_event_the_broker_does_not_acknowledge_stays_owed() -> None:
     bench, publisher = owing(2), MemoryPublisher()
-    relay = RelayEvents(store=bench.memory, publisher=publisher)
+    relay = RelayEvents(store=bench.memory, publisher=publisher, monotonic=bench.clock.monotonic)
     refused = bench.events()[0]
     publisher.refused = {refused.id}
     assert relay() == 1
@@ -90,9 +91,23 @@ def test_an_event_the_broker_does_not_acknowledge_stays_owed() -> None:
     assert bench.events() == []
 
 
+def test_a_topic_that_takes_nothing_keeps_no_other_waiting() -> None:
+    bench, publisher = owing(5), MemoryPublisher()
+    stuck = bench.events()
+    publisher.refused = {event.id for event in stuck}
+    job = bench.claimed()
+    bench.memory.fail(term_of(job), FAILURE, lambda finished: replace(event_of(finished), topic="another"))
+    relay = RelayEvents(store=bench.memory, publisher=publisher, batch=2, monotonic=bench.clock.monotonic)
+    assert [relay(), relay(), relay()] == [0, 1, 0]
+    assert [event.topic for event in publisher.sent()] == ["another"]
+    publisher.refused = set()
+    bench.clock.advance(relay.hold)
+    assert [relay(), relay(), relay()] == [2, 2, 1]
+
+
 def test_a_relay_that_dies_before_marking_leads_to_a_resend_under_the_same_id() -> None:
     bench, publisher = owing(1), MemoryPublisher()
-    relay = RelayEvents(store=bench.memory, publisher=publisher)
+    relay = RelayEvents(store=bench.memory, publisher=publisher, monotonic=bench.clock.monotonic)
     bench.memory.faults = [None, StoreUnavailable("died")]
     with pytest.raises(StoreUnavailable):
         relay()
@@ -104,7 +119,7 @@ def test_a_relay_that_dies_before_marking_leads_to_a_resend_under_the_same_id() 
 
 def test_events_of_a_key_are_sent_in_order_even_if_the_first_fails() -> None:
     bench, publisher = owing(3, key="k"), MemoryPublisher()
-    relay = RelayEvents(store=bench.memory, publisher=publisher)
+    relay = RelayEvents(store=bench.memory, publisher=publisher, monotonic=bench.clock.monotonic)
     order = [event.id for event in bench.events()]
     publisher.refused = {order[0]}
     assert relay() == 0
