@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Final, Protocol
 
@@ -78,6 +79,20 @@ def apply(options: Namespace, settings: SimulationSettings) -> None:
     settings.excursions = EXCURSIONS_OFF if options.excursions == "off" else EXCURSIONS_UNSPECIFIED
     if options.as_of is not None:
         settings.as_of.FromDatetime(options.as_of)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Reads a whole number in this range; `_` and `,` may group its digits. It raises ArgumentTypeError."""
+
+    def read(text: str) -> int:
+        digits = text.replace("_", "").replace(",", "")
+        if not digits.isascii() or not digits.isdigit():
+            raise ArgumentTypeError(f"{text!r} is not a whole number, such as 1000000 or 1_000_000")
+        if len(digits.lstrip("0")) > len(str(high)) or not low <= int(digits) <= high:
+            raise ArgumentTypeError(f"{text!r} is out of range: give {low:,} to {high:,}")
+        return int(digits)
+
+    return read
 
 
 def precision(text: str) -> PrecisionTarget:

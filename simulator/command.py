@@ -6,7 +6,7 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -139,11 +139,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_settings(command: argparse.ArgumentParser) -> None:
     command.add_argument(
-        "--paths", type=_between(1, 10**10), default=0, metavar="N",
+        "--paths", type=asked.whole(1, 10**10), default=0, metavar="N",
         help="paths (default: 100000, or 100000000 at the most with --precision or --time-budget)",
     )  # fmt: skip
     command.add_argument(
-        "--horizon-days", type=_between(1, 10_000), default=0, metavar="N",
+        "--horizon-days", type=asked.whole(1, 10_000), default=0, metavar="N",
         help="trading days to simulate (default: the time limit of the rules, else 60)",
     )  # fmt: skip
     command.add_argument(
@@ -160,19 +160,10 @@ def _add_settings(command: argparse.ArgumentParser) -> None:
         help="block in trades: the mean of stationary, the length of circular (default: chosen)",
     )
     command.add_argument(
-        "--seed", type=_between(0, 2**64 - 1), metavar="N", help="of the random numbers (default: from the input)"
+        "--seed", type=asked.whole(0, 2**64 - 1), metavar="N", help="of the random numbers (default: from the input)"
     )
     asked.add(command.add_argument_group("how far to go, and how sure to be"))
 
 
-def _between(low: int, high: int) -> Callable[[str], int]:
-    def whole(text: str) -> int:
-        if not text.isdecimal() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {low} to {high}")
-        return int(text)
-
-    return whole
-
-
 def _trades_per_day(text: str) -> int:
-    return 0 if text == "history" else _between(1, 10_000)(text)
+    return 0 if text == "history" else asked.whole(1, 10_000)(text)

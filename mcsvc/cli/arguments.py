@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 
 from riskio import options
@@ -13,16 +13,16 @@ from riskio.trades_csv import COLUMNS
 SAMPLE_ASSESSMENT = "asm-lucky-001"
 SAMPLE_FUNDED_ACCOUNT = "acc-trend-001"
 MODELS = ("stationary", "circular", "day", "iid", "normal", "student-t")
-MOST_INT32 = 2**31 - 1
-MOST_INT64 = 2**63 - 1
-MOST_UINT64 = 2**64 - 1
+_COUNT = options.whole(0, 2**31 - 1)
+_PATHS = options.whole(0, 2**63 - 1)
+_SEED = options.whole(0, 2**64 - 1)
 
 
 def demo(parser: ArgumentParser) -> None:
     """Which accounts the demo simulates, and how thoroughly."""
     parser.add_argument("--assessment", default=SAMPLE_ASSESSMENT, metavar="ID", help="default: %(default)s")
     parser.add_argument("--funded-account", default=SAMPLE_FUNDED_ACCOUNT, metavar="ID", help="default: %(default)s")
-    parser.add_argument("--paths", type=_paths, default=2_000_000, help="of the funded account; default: 2000000")
+    parser.add_argument("--paths", type=_PATHS, default=2_000_000, help="of the funded account; default: 2000000")
 
 
 def devstack(parser: ArgumentParser) -> None:
@@ -42,14 +42,14 @@ def trigger(parser: ArgumentParser) -> None:
     subject.add_argument("--trades", type=Path, metavar="CSV", help=f"trades in a file, with --rules: {COLUMNS}")
     subject.add_argument("--rules", type=Path, metavar="YAML", help="account rules in a file, with --trades")
     settings = parser.add_argument_group("how; what is left out is the server's choice")
-    settings.add_argument("--paths", type=_paths, default=0, help="simulated futures")
-    settings.add_argument("--horizon-days", type=whole_number, default=0, help="trading days of each")
+    settings.add_argument("--paths", type=_PATHS, default=0, help="simulated futures")
+    settings.add_argument("--horizon-days", type=_COUNT, default=0, help="trading days of each")
     settings.add_argument("--model", choices=MODELS, help="how futures are drawn from the history")
-    settings.add_argument("--trades-per-day", type=whole_number, default=0, help="default: as in the history")
+    settings.add_argument("--trades-per-day", type=_COUNT, default=0, help="default: as in the history")
     settings.add_argument(
         "--block-length", type=float, default=0.0, help="mean block of the stationary model, in trades"
     )
-    settings.add_argument("--seed", type=_seed, help="of the random numbers")
+    settings.add_argument("--seed", type=_SEED, help="of the random numbers")
     options.add(parser.add_argument_group("how far to go, and how sure to be"))
     parser.add_argument("--request-id", default="", metavar="ID", help="makes the call safe to repeat")
     parser.add_argument("--watch", action="store_true", help="follow the simulation and print its report")
@@ -65,7 +65,7 @@ def listing(parser: ArgumentParser) -> None:
     """Which simulations."""
     _server(parser)
     parser.add_argument("--filter", default="", metavar="TEXT", help="e.g. 'state = FAILED AND trigger = SCHEDULE'")
-    parser.add_argument("--page-size", type=whole_number, default=0, metavar="N", help="at most this many; default: 50")
+    parser.add_argument("--page-size", type=_COUNT, default=0, metavar="N", help="at most this many; default: 50")
     parser.add_argument("--page-token", default="", metavar="TOKEN", help="of the page before")
     parser.add_argument("--all", action="store_true", help="every page, one after the other")
 
@@ -82,24 +82,6 @@ def publish(parser: ArgumentParser) -> None:
 def again(words: str, server: str) -> str:
     """A command of `mcsvc` to copy; it names the server, unless it is the one that is called anyway."""
     return f"mcsvc {words}" if server == _server_called() else f"mcsvc {words} --server {shlex.quote(server)}"
-
-
-def whole_number(text: str, *, most: int = MOST_INT32) -> int:
-    """A whole number from 0 to `most`; `_` and `,` may group its digits."""
-    digits = text.replace("_", "").replace(",", "")
-    if not digits.isascii() or not digits.isdigit():
-        raise ArgumentTypeError(f"{text!r} is not a whole number of 0 or more, e.g. 1000000 or 1_000_000")
-    if len(digits.lstrip("0")) > len(str(most)) or int(digits) > most:
-        raise ArgumentTypeError(f"{text!r} is too large: give at most {most}")
-    return int(digits)
-
-
-def _paths(text: str) -> int:
-    return whole_number(text, most=MOST_INT64)
-
-
-def _seed(text: str) -> int:
-    return whole_number(text, most=MOST_UINT64)
 
 
 def _server(parser: ArgumentParser) -> None:

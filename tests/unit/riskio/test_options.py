@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 
 import pytest
 
@@ -51,6 +51,23 @@ def test_every_option_is_a_setting() -> None:
     )  # fmt: skip
     wanted.as_of.FromJsonString("2026-01-31T22:00:00Z")
     assert found == wanted
+
+
+@pytest.mark.parametrize("given", ["1000000", "1_000_000", "1,000,000", "0001000000"])
+def test_digits_of_a_whole_number_may_be_grouped(given: str) -> None:
+    assert options.whole(1, 10**10)(given) == 1_000_000
+
+
+@pytest.mark.parametrize("given", ["-1", "1.5", "many", "٣", "", "_"])
+def test_what_is_no_whole_number_is_refused_with_an_example(given: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is not a whole number, such as 1000000 or 1_000_000"):
+        options.whole(0, 10)(given)
+
+
+@pytest.mark.parametrize("given", ["0", "10_000_000_001", "9" * 5_000])
+def test_a_whole_number_out_of_range_is_refused_with_the_range(given: str) -> None:
+    with pytest.raises(ArgumentTypeError, match="is out of range: give 1 to 10,000,000,000"):
+        options.whole(1, 10**10)(given)
 
 
 def test_the_paths_of_a_history_may_be_left_open() -> None:

@@ -55,6 +55,10 @@ def test_every_model_has_its_name(files: list[str]) -> None:
     }
 
 
+def test_digits_of_the_paths_may_be_grouped(files: list[str]) -> None:
+    assert command.settings(command.parser().parse_args([*files, "--paths", "1_000_000"])).paths == 1_000_000
+
+
 def test_a_model_that_cannot_be_fitted_is_refused_with_what_to_use(
     files: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
