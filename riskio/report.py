@@ -36,6 +36,9 @@ _MODELS: Final = {
 }
 _WHAT_IF: Final = "What if, on the same random numbers, at 95%; below, the difference in points"
 _OPEN: Final = "open: not bounded, for too few paths reach there; more paths close it"
+_RATED_S: Final = 1.0
+_RATED_STEPS: Final = 10_000_000
+"""Of a shorter run the rate tells of what is done once, such as compiling, rather than of the engine."""
 _STOPPED: Final = {
     result_pb2.STOP_REASON_PRECISION: ", as precise as asked",
     result_pb2.STOP_REASON_TIME: ", when the time was spent",
@@ -177,7 +180,7 @@ def time_line(result: SimulationResult, timing: Mapping[str, float] | None) -> T
     """One line saying where the time went."""
     stages = " · ".join(f"{name} {seconds(spent)}" for name, spent in (timing or {}).items())
     engine = f"engine {seconds(result.elapsed_s)}"
-    if result.elapsed_s > 0:
+    if result.elapsed_s >= _RATED_S and result.path_steps >= _RATED_STEPS:
         engine += f", {rate(result.path_steps / result.elapsed_s)} trades/s"
     return Text(f"Time: {stages} ({engine})" if stages else f"Time: {engine}", style="dim")
 

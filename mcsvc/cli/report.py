@@ -29,13 +29,7 @@ def run(args: Namespace) -> int:
     return 0
 
 
-def print_report(
-    simulation: pb.Simulation,
-    server: str,
-    console: Console,
-    *,
-    trades: Path | None = None,
-) -> None:
+def print_report(simulation: pb.Simulation, server: str, console: Console, *, trades: Path | None = None) -> None:
     """The report of a simulation that has succeeded. Raises CliError for any other.
 
     `trades` is the file that held the trades, so that those the engine refused are told by their lines.

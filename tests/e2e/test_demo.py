@@ -54,6 +54,8 @@ def test_the_demo_prints_both_reports_and_leaves_nothing_behind(left_behind: Cal
         "Time:",
     ):
         assert demo.stdout.count(words) >= 2
+    assert demo.stdout.count("start-up") == 0
+    assert demo.stdout.count("All ready after") == 1
     assert demo.stderr == ""
     assert left_behind() == []
 

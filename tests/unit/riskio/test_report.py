@@ -74,7 +74,7 @@ def sample() -> SimulationResult:
         trades_to_end=distribution(80),
         equity_fan=EquityFan(paths=65_536, days=[fan_day(day, 30 * day**0.5) for day in range(0, 61, 2)]),
         paths=100_000,
-        path_steps=8_000_000,
+        path_steps=40_000_000,
         seed=18_446_744_073_709_551_615,
         model=settings_pb2.RESAMPLING_MODEL_STATIONARY,
         block_length=3.25,
@@ -86,7 +86,7 @@ def sample() -> SimulationResult:
         warnings=[Caveat(code="SHORT_HISTORY", message="Few trades. " * 12)],
         engine_version="1.2.3",
         input_digest="0123456789abcdef" * 4,
-        elapsed_s=0.4,
+        elapsed_s=2.0,
     )
 
 
@@ -220,7 +220,7 @@ def test_large_amounts_leave_quantiles_out_rather_than_digits(width: int, scale:
         "Trader [7]", "100,000", "stationary bootstrap, mean block 3.25 trades", "18446744073709551615",
         "500 trades on 120 days", "2024-01-02", "50.00%", "48.00% – 52.00%", "1,811", "2,022", "2,433", "2,644",
         "Largest drawdown", "Days to pass", "Days to breach", "SHORT_HISTORY", "median of 65,536 paths", "day 60",
-        "queued 20 ms", "simulate 1.2 s", "engine 400 ms, 20 M trades/s", "USD",
+        "queued 20 ms", "simulate 1.2 s", "(engine 2.0 s, 20 M trades/s)", "USD",
     ],
 )  # fmt: skip
 def test_what_a_risk_officer_reads_is_there(width: int, figure: str) -> None:
@@ -409,6 +409,13 @@ def test_figures_of_many_digits_have_their_intervals_on_two_lines_rather_than_cu
 def test_what_only_some_results_have_is_there(figure: str) -> None:
     assert figure in text(everything())
     assert figure not in text(sample())
+
+
+@pytest.mark.parametrize(("steps", "spent"), [(40_000_000, 0.9), (2_000_000, 7.3)])
+def test_a_run_too_short_to_tell_the_speed_of_the_engine_has_no_rate(steps: int, spent: float) -> None:
+    result = sample()
+    result.path_steps, result.elapsed_s = steps, spent
+    assert text(result).rstrip().endswith(f"simulate 1.2 s (engine {numbers.seconds(spent)})")
 
 
 def test_phases_are_shown_one_a_line() -> None:
