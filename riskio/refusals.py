@@ -1,4 +1,4 @@
-"""What an engine or a server says of bad fields, as lines for a person who gave files."""
+"""What an engine or a server says of bad fields, as lines for a person who gave files and flags."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ _FIELDS: Final = rf"{_FIELD}(?:, {_FIELD})*(?: and \d+ more)?"
 _SAID: Final = re.compile(rf"(?P<fields>{_FIELDS}): (?P<description>.*)", re.DOTALL)
 _BETWEEN: Final = re.compile(rf"; (?={_FIELDS}: )")
 _MORE: Final = re.compile(r" and (\d+) more")
+_SETTING: Final = re.compile(r"\bsettings\.(?P<name>[a-z_]+)(?:\[(?P<index>\d+)\])?(?P<part>(?:\.[a-z_]+)*)")
+_FLAGS: Final = {"scenarios": "--scenario", "time_budget_s": "--time-budget"}
+"""The flags that are called otherwise than the settings they make."""
+
+_OF_SUBJECT: Final = {"subject.assessment_id": "--assessment", "subject.funded_account_id": "--funded-account"}
+_WHOLE: Final = {"precision": (".outcome", ".half_width")}
+"""The parts of a setting that its flag tells together."""
+
 _TRADE: Final = re.compile(r"(?:^|\.)trades\[(\d*)\]")
 
 
@@ -43,11 +51,27 @@ def _named(fields: str) -> tuple[list[str], int]:
     return _MORE.sub("", fields).split(", "), int(more[1]) if more else 0
 
 
+def flag(field: str) -> str:
+    """The flag of a command that makes this field; the field itself if there is none."""
+    return _OF_SUBJECT.get(field) or _SETTING.sub(_flag, field)
+
+
+def _flag(setting: re.Match[str]) -> str:
+    name, part = setting["name"], setting["part"]
+    shown = _FLAGS.get(name, f"--{name.replace('_', '-')}")
+    if int(setting["index"] or 0) > 0:
+        shown += f" number {int(setting['index']) + 1}"
+    return shown if not part or part in _WHOLE.get(name, ()) else f"{shown}, {part.rpartition('.')[2]}"
+
+
 def _lines(said: Sequence[tuple[Sequence[str], int, str]], trades: Path | None) -> list[str]:
     """Of fields, how many more and what is said of them."""
     of_trades = any(_TRADE.search(field) for fields, _, _ in said for field in fields)
     places = _places(trades) if trades and of_trades else {}
-    return [f"{_place(fields, hidden, places, trades)}: {description}" for fields, hidden, description in said]
+    return [
+        f"{_place(fields, hidden, places, trades)}: {_SETTING.sub(_flag, description)}"
+        for fields, hidden, description in said
+    ]
 
 
 def _place(fields: Sequence[str], hidden: int, lines: Mapping[int, int], trades: Path | None) -> str:
@@ -55,7 +79,7 @@ def _place(fields: Sequence[str], hidden: int, lines: Mapping[int, int], trades:
     more = f" and {hidden} more" if hidden else ""
     found = [lines.get(int(match[1])) for field in fields[:FIRST] if (match := _TRADE.search(field))]
     if not found or None in found:
-        return ", ".join(fields[:FIRST]) + more
+        return ", ".join(map(flag, fields[:FIRST])) + more
     word, rest = ("lines", ", …") if len(fields) > 1 else ("line", "")
     return f"{trades} {word} {', '.join(map(str, found))}{more} ({fields[0]}{rest})"
 

@@ -152,7 +152,7 @@ def _read(answering: httpx.Response, may_go_on: Callable[[], None]) -> httpx.Res
 def _path(subject: Subject) -> str:
     """Where a subject is. An id of dots alone would be taken for a step up the path."""
     if not subject.ref.strip("."):
-        raise SubjectNotFound(f"No {subject.kind.value} {subject.ref!r} in the Core Service. Check the id.")
+        raise SubjectNotFound(f"No {subject.in_words()} in the Core Service. Check the id.")
     match subject.kind:
         case SubjectKind.ASSESSMENT:
             return f"/v1/assessments/{quote(subject.ref, safe='')}"

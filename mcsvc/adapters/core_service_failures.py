@@ -58,7 +58,7 @@ def _not_found(response: httpx.Response, subject: Subject | None, said: str) -> 
     """The service says 404 with a problem; anything else that says so stands before it, or at the wrong address."""
     if subject is None or not response.headers.get("content-type", "").startswith(_PROBLEM):
         return CoreServiceUnavailable(f"{said} That is not the Core Service's own answer: check CORE_SERVICE_URL.")
-    return SubjectNotFound(f"No {subject.kind.value} {subject.ref!r} in the Core Service. Check the id.")
+    return SubjectNotFound(f"No {subject.in_words()} in the Core Service. Check the id.")
 
 
 def _detail(response: httpx.Response) -> str:

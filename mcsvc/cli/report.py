@@ -45,7 +45,9 @@ def finished(simulation: pb.Simulation, server: str, trades: Path | None = None)
     """The simulation, if it has a result; `trades` as of `print_report`. Raises CliError with why it has none."""
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:
         return simulation
-    told = f"Simulation {simulation.id} is {render.state_name(simulation)} and has no result."
+    has_failed = simulation.state == pb.SIMULATION_STATE_FAILED
+    how = "has failed" if has_failed else f"is {render.state_name(simulation)}"
+    told = f"Simulation {simulation.id} {how} and has no result."
     if simulation.HasField("error"):
         told += f" {simulation.error.code}:{_reason(simulation.error, trades)}"
     elif simulation.state not in render.FINAL:

@@ -198,7 +198,7 @@ def attempts_left(job: Job) -> bool:
 
 def reused(job: Job) -> RequestIdReused:
     """The error of a job whose key belongs to one that was made of another body."""
-    what = f"The request id {job.request_id!r}" if job.request_id else f"The key {job.dedup_key!r}"
+    what = f'The request id "{job.request_id}"' if job.request_id else f'The key "{job.dedup_key}"'
     return RequestIdReused(f"{what} was used before with another body: use a new one.")
 
 

@@ -32,6 +32,10 @@ class Subject:
     kind: SubjectKind
     ref: str
 
+    def in_words(self) -> str:
+        """For people: funded account "acc-1"."""
+        return f'{self.kind.value.replace("_", " ")} "{self.ref}"'
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:

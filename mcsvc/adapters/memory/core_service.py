@@ -36,14 +36,14 @@ class MemoryCoreService:
         """The account as it was put."""
         self._call(may_go_on)
         if subject not in self.accounts:
-            raise SubjectNotFound(f"No {subject.kind.value} {subject.ref} in the Core Service; check the id.")
+            raise SubjectNotFound(f"No {subject.in_words()} in the Core Service. Check the id.")
         return self.accounts[subject]
 
     def trades(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> Sequence[trade_pb2.Trade]:
         """The trades as they were put."""
         self._call(may_go_on)
         if subject not in self.histories:
-            raise SubjectNotFound(f"No {subject.kind.value} {subject.ref} in the Core Service; check the id.")
+            raise SubjectNotFound(f"No {subject.in_words()} in the Core Service. Check the id.")
         return self.histories[subject]
 
     def active_funded_accounts(self, page_token: str) -> AccountPage:

@@ -51,5 +51,5 @@ def job_id(raw: str) -> JobId:
     try:
         return JobId(UUID(raw))
     except ValueError:
-        description = "give the UUID of a simulation, as TriggerSimulation returned it"
+        description = "give the id that was answered when the simulation was triggered, a UUID"
         raise InvalidRequest([Violation(field="id", description=description)]) from None

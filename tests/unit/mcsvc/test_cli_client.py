@@ -191,7 +191,7 @@ def test_bad_fields_are_named_one_a_line_and_exit_with_2(service: Service, capsy
     )
     assert call("trigger", "--server", service.target, "--assessment", "a") == 2
     error = capsys.readouterr().err
-    assert "settings.paths: must be at most 10000000000\n" in error
+    assert "error: --paths: must be at most 10000000000\n" in error
     assert "subject: is required\n" in error
 
 
@@ -243,7 +243,7 @@ def test_what_the_engine_refuses_after_the_job_was_made_is_told_by_line(
     service.servicer.watched = [[failed]]
     assert call(*words) == 1
     assert capsys.readouterr().err.splitlines()[-3:] == [
-        f"error: Simulation {ID} is failed and has no result. INPUT_INVALID:",
+        f"error: Simulation {ID} has failed and has no result. INPUT_INVALID:",
         f"       {trades} line 2 (trades[0].mae): 5 has the wrong sign: it is <= 0",
         "       rules.currency: is odd",
     ]

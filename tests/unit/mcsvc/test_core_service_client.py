@@ -202,8 +202,14 @@ def test_a_bad_entry_of_the_list_is_refused_alone_by_its_place(bad: Any, caplog:
     assert [record.message for record in caplog.records] == ["funded_accounts_refused"]
 
 
+def test_what_is_not_there_is_told_in_plain_words_and_quotes() -> None:
+    account = Subject(kind=SubjectKind.FUNDED_ACCOUNT, ref="acc'")
+    with pytest.raises(SubjectNotFound, match=r"""^No funded account "acc'" in the Core Service\. Check the id\.$"""):
+        answering({"detail": "No account."}, 404, PROBLEM).account(account)
+
+
 def test_an_unknown_subject_is_not_found() -> None:
-    with pytest.raises(SubjectNotFound, match="assessment 'asm-1'"):
+    with pytest.raises(SubjectNotFound, match='No assessment "asm-1" in the Core Service'):
         answering({"detail": "No assessment."}, 404, PROBLEM).account(ASSESSMENT)
 
 

@@ -107,7 +107,9 @@ def test_bad_fields_are_named_in_the_details() -> None:
             (lambda r, timeout: list(stub.WatchSimulation(r, timeout=timeout)), pb.WatchSimulationRequest(id="7")),
         ):
             code, details = fails(call, request)
-            assert (code, details["BadRequest"].field_violations[0].field) == (grpc.StatusCode.INVALID_ARGUMENT, "id")
+            [violation] = details["BadRequest"].field_violations
+            assert (code, violation.field) == (grpc.StatusCode.INVALID_ARGUMENT, "id")
+            assert violation.description == "give the id that was answered when the simulation was triggered, a UUID"
 
 
 def test_an_unknown_id_is_not_found() -> None:

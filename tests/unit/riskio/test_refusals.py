@@ -39,7 +39,7 @@ def test_violations_in_one_text_are_told_alike(trades: Path) -> None:
     text = "trades[0].mae: 5 has the wrong sign; use <= 0; settings.scenarios[1].stress: is odd; trades[3].mfe: is bad"
     assert refusals.told_in_words(text, trades) == [
         f"{trades} line 2 (trades[0].mae): 5 has the wrong sign; use <= 0",
-        "settings.scenarios[1].stress: is odd",
+        "--scenario number 2, stress: is odd",
         f"{trades} line 5 (trades[3].mfe): is bad",
     ]
 
@@ -53,6 +53,35 @@ def test_fields_that_share_what_is_said_are_told_by_their_lines_too(trades: Path
         f"{trades} lines 5, 6 (trades[3].mae, …): x",
     ]
     assert refusals.told_in_words(text)[1] == first
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("settings.paths", "--paths"),
+        ("settings.block_length", "--block-length"),
+        ("settings.time_budget_s", "--time-budget"),
+        ("settings.precision[0].half_width", "--precision"),
+        ("settings.precision[2].outcome", "--precision number 3"),
+        ("settings.scenarios", "--scenario"),
+        ("settings.scenarios[1]", "--scenario number 2"),
+        ("settings.scenarios[0].name", "--scenario, name"),
+        ("settings.scenarios[1].stress.cost_per_trade", "--scenario number 2, cost_per_trade"),
+        ("settings.stress.loss_factor", "--stress, loss_factor"),
+        ("settings.estimation_risk.paths_per_history", "--estimation-risk, paths_per_history"),
+        ("subject.funded_account_id", "--funded-account"),
+        ("rules.currency", "rules.currency"),
+    ],
+)
+def test_what_a_flag_made_is_told_by_the_flag(field: str, told: str) -> None:
+    assert refusals.told([(field, "is odd")]) == refusals.told_in_words(f"{field}: is odd") == [f"{told}: is odd"]
+
+
+def test_what_is_said_names_flags_too() -> None:
+    said = "is later than settings.as_of, the present: give a later settings.as_of."
+    assert refusals.told([("trades[0].closed_at", said)]) == [
+        "trades[0].closed_at: is later than --as-of, the present: give a later --as-of."
+    ]
 
 
 def test_a_text_that_names_no_field_stays_as_it_is(trades: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -16,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from montecarlo.v1.settings_pb2 import ResamplingModel
+from montecarlo.v1.settings_pb2 import ResamplingModel, SimulationSettings
+from riskio import refusals
 from simulator import cli, command
 
 TRADES = "closed_at,pnl\n" + "".join(
@@ -64,7 +66,16 @@ def test_a_model_that_cannot_be_fitted_is_refused_with_what_to_use(
 ) -> None:
     Path(files[2]).write_text(TRADES.replace("-80", "120").replace("35", "120").replace("-60", "120"), encoding="utf-8")
     assert cli.main([*files, "--model", "student-t"]) == 2
-    assert "settings.model" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("mcsim: --model: ")
+
+
+def test_every_setting_is_told_by_a_flag_that_there_is(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["simulate", "--help"])
+    known = set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+    assert {refusals.flag(f"settings.{each.name}") for each in SimulationSettings.DESCRIPTOR.fields} <= known
+    assert cli.main([*files, "--precision", "passed=0"]) == 2
+    assert capsys.readouterr().err.startswith("mcsim: --precision: 0 is out of range: ")
 
 
 def test_precision_scenarios_and_stress_reach_the_result(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -84,7 +95,7 @@ def test_precision_scenarios_and_stress_reach_the_result(files: list[str], capsy
 
 def test_estimation_risk_of_too_few_days_is_refused(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*files, "--estimation-risk", "20x256"]) == 2
-    assert "settings.estimation_risk: needs a history of at least 5 trading days" in capsys.readouterr().err
+    assert "--estimation-risk: needs a history of at least 5 trading days" in capsys.readouterr().err
 
 
 def test_text_is_a_report(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
@@ -121,7 +132,7 @@ def test_one_mistake_made_often_is_told_once(files: list[str], capsys: pytest.Ca
     Path(files[2]).write_text(TRADES + TRADES.split("\n", 1)[1] * 15 + "2026-01-09T12:00:00Z,1\n", encoding="utf-8")
     assert cli.main([*files, "--as-of", "2026-01-05T15:30:00Z"]) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert f"{files[2]} lines 3, 4, 5 and 46 more (trades[1].closed_at, …): is later than settings.as_of" in line
+    assert f"{files[2]} lines 3, 4, 5 and 46 more (trades[1].closed_at, …): is later than --as-of" in line
 
 
 def test_more_mistakes_than_are_told_are_said_to_be_more(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
