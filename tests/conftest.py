@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
 
@@ -12,6 +13,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
 os.environ["MCSIM_COMPILE_CACHE"] = str(kernels.KERNELS)  # nothing is left in the home folder, or found there
 kernels.keep()
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background, which the processes of tests inherit
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fast", max_examples=25, deadline=None, derandomize=True)
 settings.register_profile(

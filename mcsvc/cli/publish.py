@@ -21,14 +21,18 @@ def run(args: Namespace) -> int:
     """Publish the event and say where it went."""
     event = new_event(args.assessment, outcome=args.outcome, event_id=args.event_id)
     try:
-        decode_event({}, MessageToJson(event).encode())
+        read = decode_event({}, MessageToJson(event).encode())
     except PoisonMessage as refused:
         raise CliError(f"The service would refuse this event: {refused}", exit_code=USAGE) from None
     where = kafka.publish(args.brokers, event)
-    told = f"Published event {event.id} of assessment {event.assessment_id} to {where}."
-    if event.outcome != PASSED:
-        told += f" It makes no simulation: only {PASSED} does."
-    render.stdout().print(told, soft_wrap=True, markup=False)
+    console = render.stdout()
+    console.print(
+        f"Published event {event.id} of assessment {event.assessment_id} to {where}.", markup=False, soft_wrap=True
+    )
+    if read.outcome != PASSED:
+        console.print(
+            f"It is not simulated: its outcome is {read.outcome}, and only {PASSED} is.", markup=False, soft_wrap=True
+        )
     return 0
 
 

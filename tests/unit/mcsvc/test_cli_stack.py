@@ -180,17 +180,6 @@ def test_an_event_that_the_service_would_refuse_is_not_published(words: list[str
         publish.run(args)
 
 
-@pytest.mark.parametrize(("outcome", "told"), [("PASSED", False), ("NOPE", True)])
-def test_an_outcome_that_makes_no_simulation_is_said_to_make_none(
-    outcome: str, told: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("mcsvc.cli.kafka.publish", lambda brokers, event: "assessment.completed [0] @ 0")
-    parser = argparse.ArgumentParser(prog="mcsvc")
-    register(parser.add_subparsers(required=True))
-    assert publish.run(parser.parse_args(["publish-assessment", "asm-1", "--outcome", outcome])) == 0
-    assert ("makes no simulation: only PASSED does" in capsys.readouterr().out) is told
-
-
 @pytest.fixture
 def guide_lines() -> list[str]:
     """What is told of a stack on these ports, whose brokers were named in a list with a space."""
@@ -231,6 +220,19 @@ def brokers() -> Iterator[str]:
 
 def test_an_event_is_acknowledged_by_the_broker(brokers: str) -> None:
     assert kafka.publish(brokers, new_event("asm-1")).startswith("assessment.completed [")
+
+
+@pytest.mark.parametrize(("outcome", "simulated"), [("PASSED", True), ("passed", True), ("NOPE", False)])
+def test_of_an_event_that_is_not_simulated_it_is_said_that_it_is_not(
+    brokers: str, outcome: str, capsys: pytest.CaptureFixture[str], *, simulated: bool
+) -> None:
+    parser = argparse.ArgumentParser(prog="mcsvc")
+    register(parser.add_subparsers(required=True))
+    words = ["publish-assessment", "asm-[1]", "--outcome", outcome, "--brokers", brokers]
+    assert publish.run(parser.parse_args(words)) == 0
+    told = capsys.readouterr().out
+    assert "of assessment asm-[1] to assessment.completed" in told
+    assert ("not simulated: its outcome is NOPE, and only PASSED is." in told) is not simulated
 
 
 def test_brokers_that_do_not_answer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
