@@ -32,6 +32,8 @@ _TOO_MUCH: Final = f"holds too much: give at most {MAX_LIST:,} trades, and each 
 _SHOWN: Final = 40
 """Characters of a value that an answer repeats."""
 _TIME: Final = "give a time with its offset from UTC, such as 2026-01-31T16:00:00Z"
+_IN_QUOTES: Final = ("NaN", "Infinity", "-Infinity")
+"""How ProtoJSON writes the numbers that JSON has not."""
 _WHOLE: Final = {
     FieldDescriptor.CPPTYPE_INT32: (-(2**31), 2**31 - 1),
     FieldDescriptor.CPPTYPE_INT64: (-(2**63), 2**63 - 1),
@@ -157,11 +159,11 @@ def _whole(value: object, field: FieldDescriptor) -> str:
 
 def _number(value: object, _field: FieldDescriptor) -> str:
     try:
-        finite = not isinstance(value, bool) and (isinstance(value, str) or math.isfinite(value))  # type: ignore[arg-type]
-        float(value)  # type: ignore[arg-type]  # whatever it is: what is no number is refused
+        number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]  # what is none is refused
     except (ValueError, TypeError, OverflowError):
-        finite = False
-    return "" if finite else f"{_cut(value)} is not a number"
+        number = math.nan
+    told = isinstance(value, str) and value in _IN_QUOTES
+    return "" if told or math.isfinite(number) else f"{_cut(value)} is not a number"
 
 
 _SCALARS: Final[dict[int, Callable[[object, FieldDescriptor], str]]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from threading import Thread
@@ -264,14 +265,18 @@ def test_waits_double_and_are_never_less_than_the_other_side_asked_for() -> None
     assert waits == [timedelta(seconds=1), timedelta(seconds=30)]
 
 
+def out_of_time(done: Sequence[int | Checkpoint]) -> tuple[Job, Job]:
+    """A job as it was claimed, and as it is after an attempt that told this and then took too long."""
+    bench = Bench()
+    wait = Do(action=lambda: bench.clock.advance(timedelta(minutes=5)))
+    bench.simulator.scripts = [[*done, wait, *fails_with(EngineUnavailable("deadline exceeded"))[0]]]
+    claimed = bench.claimed()
+    return claimed, bench.run(claimed)
+
+
 @pytest.mark.parametrize("done", [[0, 100], [100, 200], [Checkpoint(data=b"histories", paths_done=0)]])
 def test_a_run_over_its_limit_is_retried_as_timed_out(done: list[int | Checkpoint]) -> None:
-    bench = Bench()
-    late = EngineUnavailable("deadline exceeded")
-    wait = Do(action=lambda: bench.clock.advance(timedelta(minutes=5)))
-    bench.simulator.scripts = [[*done, wait, *fails_with(late)[0]]]
-    claimed = bench.claimed()
-    job = bench.run(claimed)
+    claimed, job = out_of_time(done)
     assert (job.state, job.max_attempts) == (State.PENDING, claimed.max_attempts)
     assert job.failure is not None
     assert job.failure.code == "TIMED_OUT"
@@ -280,12 +285,7 @@ def test_a_run_over_its_limit_is_retried_as_timed_out(done: list[int | Checkpoin
 
 @pytest.mark.parametrize("done", [[], [0, 0], [100, 100]])
 def test_a_run_that_no_worker_begins_is_put_off(done: list[int]) -> None:
-    bench = Bench()
-    late = EngineUnavailable("deadline exceeded")
-    wait = Do(action=lambda: bench.clock.advance(timedelta(minutes=5)))
-    bench.simulator.scripts = [[*done, wait, *fails_with(late)[0]]]
-    claimed = bench.claimed()
-    job = bench.run(claimed)
+    claimed, job = out_of_time(done)
     assert (job.state, job.max_attempts) == (State.PENDING, claimed.max_attempts + 1)
     assert job.failure is not None
     assert job.failure.code == "TIMED_OUT"

@@ -25,7 +25,7 @@ def take():
     quiet = 0
     while quiet < 20:  # asleep for good, and not on its way into its wait
         quiet = quiet + 1 if asleep() else 0
-        time.sleep(0.005)
+        time.sleep(0.005)  # a thread tells nobody that it sleeps
     signal.pthread_kill(get_ident(), int(sys.argv[1]))
 
 Thread(target=take, daemon=True).start()

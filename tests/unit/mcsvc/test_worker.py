@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from threading import Event, Semaphore, Thread
+from typing import Any
 
 import pytest
 
@@ -68,6 +69,12 @@ class Works:
 
     def jobs(self, count: int) -> list[Job]:
         return [self.store.create(new_job())[0] for _ in range(count)]
+
+
+def pool_of(works: Works, **parts: Any) -> WorkerPool:
+    """A pool that does nothing but with these parts."""
+    idle = {"run_job": lambda job, halt, stopping: None, "rescue": lambda: 0, "relay": lambda: 0}
+    return WorkerPool(store=works.store, lease_store=works.store, **(idle | parts))
 
 
 @contextmanager
@@ -162,14 +169,7 @@ def test_a_run_left_behind_is_reported() -> None:
 
     works = Works()
     works.jobs(1)
-    pool = WorkerPool(
-        store=works.store,
-        lease_store=works.store,
-        run_job=run_forever,
-        rescue=lambda: 0,
-        relay=lambda: 0,
-        settings=replace(QUICK, halt_within=timedelta(0)),
-    )
+    pool = pool_of(works, run_job=run_forever, settings=replace(QUICK, halt_within=timedelta(0)))
     pool.claim_once()
     assert stuck.wait(WAIT.total_seconds())
     assert not pool.stop()
@@ -186,14 +186,7 @@ def test_a_sending_that_does_not_end_is_left_behind_and_not_begun_again() -> Non
         return 0
 
     works = Works()
-    pool = WorkerPool(
-        store=works.store,
-        lease_store=works.store,
-        run_job=lambda job, halt, stopping: None,
-        rescue=lambda: 0,
-        relay=relay,
-        settings=replace(QUICK, halt_within=TICK),
-    )
+    pool = pool_of(works, relay=relay, settings=replace(QUICK, halt_within=TICK))
     pool.start()
     assert begun.acquire(timeout=WAIT.total_seconds())
     try:
@@ -340,15 +333,7 @@ def test_what_is_old_is_forgotten_again_and_again() -> None:
         return 0
 
     works = Works()
-    pool = WorkerPool(
-        store=works.store,
-        lease_store=works.store,
-        run_job=lambda job, halt, stopping: None,
-        rescue=lambda: 0,
-        relay=lambda: 0,
-        forget=forget,
-        settings=replace(QUICK, forget_every=TICK),
-    )
+    pool = pool_of(works, forget=forget, settings=replace(QUICK, forget_every=TICK))
     pool.start()
     try:
         assert all(forgot.acquire(timeout=WAIT.total_seconds()) for _ in range(3))
