@@ -87,10 +87,10 @@ def probability(successes: int, n: int) -> Estimate:
     return Estimate(value=p, std_error=std_error, ci_low=low, ci_high=high)
 
 
-def mean(values: Histogram, support: Support = ANYWHERE, possible: Support | None = None) -> Estimate:
+def mean(values: Histogram, support: Support = ANYWHERE, possible: Callable[[], Support] | None = None) -> Estimate:
     """The mean x̄ = Σx/n, exact, with std_error = s/√n and ci = x̄ ± t₀.₉₇₅(n−1) s/√n (Student 1908).
 
-    Where s is 0, the interval is that of `_of_equals`, for values within `possible` (None: within the support).
+    Where s is 0, the interval is that of `_of_equals`, for values within what is `possible` (None: the support).
 
     Over paths of a random number (a conditional mean) the same holds to first order in 1/n (ratio estimator,
     Cochran 1977, §2.11). s² = Σ n_b (x̄_b − x̄)² / (n−1) over the bins: it leaves out the spread within a bin, at
@@ -103,7 +103,7 @@ def mean(values: Histogram, support: Support = ANYWHERE, possible: Support | Non
     away = values.bin_means - value
     spread = dot(values.counts, away * away)
     if n == 1 or spread == 0:
-        return _of_equals(value, n, possible or support)
+        return _of_equals(value, n, possible() if possible else support)
     return _clipped(value, math.sqrt(spread / (n - 1) / n), student(n - 1), support)
 
 

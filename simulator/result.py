@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
@@ -59,15 +60,17 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
     found = found if isinstance(found, Found) else Found(tally=found)
     rules, tally, seen = plan.spec.rules, found.tally, diagnose(plan)
     minor = float(10**rules.minor_digits)
-    days, within = Support(low=1, high=plan.horizon_days), supports(plan)
+    days, within = Support(low=1, high=plan.horizon_days), cache(lambda: supports(plan))
     shown = tuple(event for event in found.rare if tells_more(event, tally))
     result = result_pb2.SimulationResult(
         outcomes=beyond.outcomes(rules, lambda end: estimate.probability(tally.outcomes[end], tally.paths)),
-        final_pnl=distribution(tally.final_pnl, within.final_pnl, unit=minor, confidences=CONFIDENCES),
-        max_drawdown=distribution(tally.max_drawdown, within.max_drawdown, unit=minor, support=Support(low=0)),
-        days_to_pass=distribution(tally.days_to_pass, within.days, support=days),
-        days_to_breach=distribution(tally.days_to_breach, within.days, support=days),
-        trades_to_end=distribution(tally.trades_to_end, within.trades_to_end, support=Support(low=1)),
+        final_pnl=distribution(tally.final_pnl, lambda: within().final_pnl, unit=minor, confidences=CONFIDENCES),
+        max_drawdown=distribution(
+            tally.max_drawdown, lambda: within().max_drawdown, unit=minor, support=Support(low=0)
+        ),
+        days_to_pass=distribution(tally.days_to_pass, lambda: within().days, support=days),
+        days_to_breach=distribution(tally.days_to_breach, lambda: within().days, support=days),
+        trades_to_end=distribution(tally.trades_to_end, lambda: within().trades_to_end, support=Support(low=1)),
         equity_fan=equity_fan(tally.fan, plan, unit=minor) if tally.fan else None,
         paths=tally.paths,
         path_steps=tally.steps,
@@ -94,16 +97,20 @@ def build(plan: Plan, found: Found | Tally, elapsed_s: float) -> result_pb2.Simu
     return result
 
 
-def _add_what_rules_call_for(result: result_pb2.SimulationResult, plan: Plan, tally: Tally, within: Supports) -> None:
+def _add_what_rules_call_for(
+    result: result_pb2.SimulationResult, plan: Plan, tally: Tally, within: Callable[[], Supports]
+) -> None:
     """Figures that only some rules have."""
     rules, from_zero = plan.spec.rules, Support(low=0)
     if rules.payout is not None:
-        paid = distribution(tally.payout, within.payout, unit=float(10**rules.minor_digits), support=from_zero)
+        paid = distribution(
+            tally.payout, lambda: within().payout, unit=float(10**rules.minor_digits), support=from_zero
+        )
         result.payout.CopyFrom(paid)
-        result.payouts.CopyFrom(distribution(tally.payouts, within.payouts, support=from_zero))
+        result.payouts.CopyFrom(distribution(tally.payouts, lambda: within().payouts, support=from_zero))
     if rules.daily_loss is not None and rules.daily_loss.action is DailyAction.PAUSE:
         days = Support(low=0, high=plan.horizon_days)
-        result.paused_days.CopyFrom(distribution(tally.paused_days, within.paused_days, support=days))
+        result.paused_days.CopyFrom(distribution(tally.paused_days, lambda: within().paused_days, support=days))
     for number, phase in enumerate(tally.phases, start=1):
         if number >= plan.spec.account.phase:
             result.phases.add(
@@ -115,7 +122,7 @@ def _add_what_rules_call_for(result: result_pb2.SimulationResult, plan: Plan, ta
 
 def distribution(
     values: Histogram,
-    possible: Support | None,
+    possible: Callable[[], Support],
     *,
     unit: float = 1,
     support: Support = ANYWHERE,

@@ -260,8 +260,8 @@ def test_a_mean_of_equal_values_is_open_where_others_have_no_bound_and_exact_whe
     above = estimate.mean(equal, Support(low=123_457))
     assert (above.std_error, above.ci_low, above.ci_high) == (math.inf, 123_457, math.inf)
     known = Estimate(value=123_457, std_error=0, ci_low=123_457, ci_high=123_457)
-    assert estimate.mean(equal, possible=estimate.NO_OTHER) == known
-    assert estimate.mean(of([123_457]), possible=estimate.NO_OTHER) == known
+    assert estimate.mean(equal, possible=lambda: estimate.NO_OTHER) == known
+    assert estimate.mean(of([123_457]), possible=lambda: estimate.NO_OTHER) == known
 
 
 @pytest.mark.parametrize(("n", "share"), [(5_000, 1.85e-4), (2, 1 / 3), (1_000, 1e-3), (20_000, 2e-5)])
