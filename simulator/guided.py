@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from simulator import tilting
-from simulator.alias import alias
+from simulator import stopping, tilting
+from simulator.alias import Alias, alias
+from simulator.day import Day, Float64s
 from simulator.history import History
 from simulator.loading_rules import anchor_raise
 from simulator.planning import Plan
@@ -17,7 +18,7 @@ from simulator.source import FITTED
 from simulator.spec import DailyLoss, Model
 from simulator.tables import bucket_of_trades
 from simulator.tilting import Draws, Weighting
-from simulator.within_a_day import Day, Guide, guide, rows
+from simulator.within_a_day import Guide, guide, rows
 
 
 class Bootstrap(NamedTuple):
@@ -90,8 +91,12 @@ def _draws(bootstrap: Bootstrap) -> Draws | None:
     found = _guide(bootstrap)
     if found is None:
         return None
-    tables = tuple(alias(row if row.any() else np.ones_like(row)) for row in found.chances)
-    return Draws(tables=tables, restarts=found.restarts, guide=found)
+    return Draws(tables=tuple(map(_table, found.chances)), restarts=found.restarts, guide=found)
+
+
+def _table(chances: Float64s) -> Alias:
+    stopping.end_if_unwanted()
+    return alias(chances if chances.any() else np.ones_like(chances))
 
 
 @lru_cache(maxsize=2)

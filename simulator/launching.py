@@ -71,7 +71,7 @@ class Launcher:
         """`threads`: how many stretches of paths run at once; on a GPU one, with all of it. 0: one, in the thread that
         wants them, which looks at them before it launches others (`in_turn`): for a process with one core.
 
-        `stop`: whether nobody wants any more, asked by these threads. Then who waits for a block that has not been
+        `stop`: whether nobody wants any more, asked by any thread. Then who waits for a block that has not been
         launched gets a CancelledError.
         """
         self.threads = max(1, threads) if xla.backend() == xla.CPU else 1
@@ -117,10 +117,14 @@ class Launcher:
         """Whether it is time to look at the first of these, as the others keep the device busy meanwhile."""
         return bool(flights) and sum(len(flight.running) for flight in flights[1:]) >= self._ahead
 
+    def is_unwanted(self) -> bool:
+        """Whether nobody wants any more."""
+        return self._closed.is_set() or self._stop()
+
     def _run(self, device: Device, stretch: Stretch) -> Running:
         if len(self._told.running) == TOLD:
             self._told.running.popleft().wait()
-        if self._closed.is_set() or self._stop():
+        if self.is_unwanted():
             raise CancelledError
         running = device.run(stretch)
         self._told.running.append(running)

@@ -38,8 +38,8 @@ def _uint32(value: int) -> jax.Array:
 
 def tables(plan: Plan) -> Tables:
     """The history and the model's numbers. All tables have the size of the trades' bucket, so only that one counts."""
-    spec, history, block_length = plan.spec, plan.source.history, plan.block_length
-    scale = max(history.trades, round(history.trades * block_length))
+    spec, history = plan.spec, plan.source.history
+    scale = round(history.trades * max(1.0, plan.block_length)) if plan.model is Model.STATIONARY else history.trades
     threshold = round(history.trades * TWO_32 / scale)
     packed = history.pnl_minor * np.int32(2) + history.last_of_day.astype(np.int32)
     size, low, high = bucket_of_trades(history.trades), _low(plan), _high(plan)
@@ -53,7 +53,7 @@ def tables(plan: Plan) -> Tables:
         restart_below=_uint32(threshold - 1),
         restart_scale=_uint32(scale),
         trades_per_day=_int32(spec.settings.trades_per_day or 1),
-        block=_int32(max(1, int(block_length))),
+        block=_int32(max(1, int(plan.block_length))),
         low=None if low is None else _padded(low, size),
         high=None if high is None else _padded(high, size),
         curve=_curve(plan.source.quantiles),

@@ -21,7 +21,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Final
 
-from simulator import guided, tilted, tilting
+from simulator import guided, stopping, tilted, tilting
 from simulator.device import Device
 from simulator.errors import AmountsTooLarge
 from simulator.estimate import probability
@@ -96,10 +96,12 @@ def _is_rare(breaches: int, paths: int) -> bool:
 def estimate(plan: Plan, outcomes: Iterable[Outcome], launcher: Launcher) -> tuple[RareEvent, ...]:
     """The probabilities of these breaches, as far as tilting finds any. Weighted paths may fall beyond what can be
     computed where no plain path does: then there is no figure.
+
+    Raises: CancelledError, soon after the launcher's `stop` says so.
     """
     found = list[RareEvent | None]()
     for outcome in outcomes:
-        with suppress(AmountsTooLarge):
+        with suppress(AmountsTooLarge), stopping.once(launcher.is_unwanted):
             found.append(_estimate(plan, outcome, launcher))
     return tuple(event for event in found if event is not None)
 

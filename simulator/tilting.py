@@ -27,6 +27,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simulator import stretches
 from simulator.alias import Alias
 from simulator.history import History
 from simulator.spec import Model
@@ -112,7 +113,7 @@ def lows(model: Model, history: History, block_length: float) -> Float64s | None
         case Model.STATIONARY | Model.CIRCULAR:
             begun, lowest = _begun_and_lowest(np.concatenate([pnl, pnl]), np.concatenate([worst, worst]))
             length = min(max(1, round(block_length)), pnl.size)
-            return sliding_minimum(lowest, length)[: pnl.size] - begun[: pnl.size]
+            return stretches.least(lowest, np.full(pnl.size, length)) - begun[: pnl.size]
         case _:
             return None
 
@@ -121,16 +122,6 @@ def _begun_and_lowest(pnl: Float64s, worst: Float64s) -> tuple[Float64s, Float64
     """Of trades one after the other: where each begins, and its lowest point. Whole numbers, so exactly."""
     begun = np.cumsum(pnl) - pnl
     return begun, begun + worst
-
-
-def sliding_minimum(values: Float64s, length: int) -> Float64s:
-    """The least of each `length` neighbours, by stretches that double."""
-    reach = 1
-    while 2 * reach <= length:
-        values = np.minimum(values[:-reach], values[reach:])
-        reach *= 2
-    rest = length - reach
-    return np.minimum(values[: values.size - rest], values[rest:])
 
 
 def helps(found: Float64s, *, by_low: bool = False) -> bool:

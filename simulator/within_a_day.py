@@ -21,8 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Float64s = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
+from simulator import stopping
+from simulator.day import Day, Float64s
 
 MOST_ROWS: Final = 128
 LEAST_ROWS: Final = 4
@@ -61,25 +61,6 @@ for so much from one to the next.
 
 FIRST_LOOK: Final = 4
 """The first time one in so many draws is looked ahead: how steep chances are is then assumed but roughly."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Day:
-    """What is drawn, and when the day is over. pnl, worst: float64[draws], minor units, what a draw brings and its
-    lowest point, at most 0; of each trade where a draw is several, of `block` trades one after the other, wrapping.
-    restarts: how likely the next draw is a fresh one and not the next trade.
-
-    The day is over with a draw where `ends`, bool[draws]; or after `trades` of them; or by the hazard, float64[trades],
-    of ending after each trade, which is 1 at last.
-    """
-
-    pnl: Float64s
-    worst: Float64s
-    block: int = 1
-    restarts: float = 1.0
-    ends: Bools | None = None
-    trades: int | None = None
-    hazard: Float64s | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -197,6 +178,7 @@ def _looked_ahead(
     for ends_with in [begins[0]] if day.block == 1 else reversed(begins):
         chances = _expected(day, np.zeros((grid.rooms.size, day.pnl.size)))
         for begin, trades, goes_on in _backwards(day, ends_with, depth):
+            stopping.end_if_unwanted()
             ahead = goes_on * chances
             latest = _Draw(trades=trades, ahead=ahead)
             if begin in begins:
@@ -270,7 +252,7 @@ class _Look:
         than the limit, with which most days open. steepness: by how much the logarithm of the chances falls from cell
         to cell.
         """
-        pnl, lowest, over = _played(day, trades)
+        pnl, lowest, over = day.played(trades)
         rooms, cells = grid.rooms[:, None], grid.rooms.size
         width = np.where(smeared & (np.arange(cells) != grid.limit), grid.width, 1.0)[:, None]
         hits = np.clip((1 - lowest - rooms) / width, 0.0, 1.0)
@@ -289,16 +271,3 @@ class _Look:
         """f. ahead: what it is of the next draw, float64[cells, draws or 1]."""
         found: Float64s = self.hits + self.low * ahead.take(self.at)
         return found + self.high * ahead[1:].take(self.at)
-
-
-def _played(day: Day, block: int) -> tuple[Float64s, Float64s, Bools]:
-    """Of so many trades from each on: the P&L, the lowest point, and whether the day ends with one of them; the first
-    two up to the end of the day.
-    """
-    pnl, lowest, over = np.zeros(day.pnl.size), np.zeros(day.pnl.size), np.zeros(day.pnl.size, np.bool_)
-    for number in range(block):
-        lowest = np.where(over, lowest, np.minimum(lowest, pnl + np.roll(day.worst, -number)))
-        pnl = np.where(over, pnl, pnl + np.roll(day.pnl, -number))
-        if day.ends is not None:
-            over |= np.roll(day.ends, -number)
-    return pnl, lowest, over

@@ -49,6 +49,15 @@ def test_a_circular_block_is_so_many_trades_in_a_row_wrapping_round(length: int)
     assert_uniform(np.bincount(at[~within].ravel(), minlength=11))
 
 
+def test_a_circular_block_may_be_the_whole_of_a_long_history() -> None:
+    """So many trades of blocks so long are more than 32 bits count."""
+    days = tuple(tuple(range(10_000 * day + 1, 10_000 * (day + 1) + 1)) for day in range(7))
+    plan = planned(days, Settings(model=Model.CIRCULAR, block_length=70_000, trades_per_day=3, seed=11))
+    at = drawn(plan, 50, 40).pnl - 1
+    assert (np.diff(at, axis=0) % 70_000 == 1).all()
+    assert np.unique(at[0]).size > 40
+
+
 def test_successive_circular_blocks_are_independent() -> None:
     plan = planned(NUMBERED, Settings(model=Model.CIRCULAR, block_length=3, trades_per_day=3, seed=12))
     starts = drawn(plan, 20_000, 6).pnl[[0, 3]] - 1

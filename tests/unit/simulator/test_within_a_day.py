@@ -11,7 +11,8 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, DEPTH, FEW_CELLS, MOST_ROWS, SETTLED, Day, Guide, guide
+from simulator.day import Day
+from simulator.within_a_day import AT_LIMIT, BANDS, CELLS, DEPTH, FEW_CELLS, MOST_ROWS, SETTLED, Guide, guide
 from simulator.within_a_day import rows as rows_of
 from tests.statistical.closed_forms import ruin_of_blocks_within, ruin_within
 
@@ -29,6 +30,7 @@ DAYS = {
     "blocks": Day(pnl=PNL, worst=WORST, ends=ENDS, restarts=0.4),
     "blocks, five trades": Day(pnl=PNL, worst=WORST, trades=5, restarts=0.4),
     "fixed blocks": Day(pnl=PNL, worst=WORST, ends=ENDS, block=3),
+    "fixed blocks, longer than days and history": Day(pnl=PNL, worst=WORST, ends=ENDS, block=9),
     "fixed blocks, five trades": Day(pnl=PNL, worst=WORST, trades=5, block=3),
     "drawn whole": Day(pnl=PNL, worst=WORST, ends=np.ones(7, bool)),
 }
