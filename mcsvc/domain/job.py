@@ -15,6 +15,8 @@ from uuid import UUID
 from mcsvc.domain.errors import IllegalMove, RequestIdReused
 from mcsvc.domain.subject import Settings, Subject
 
+MOST_CHARACTERS = 4_000
+
 JobId = NewType("JobId", UUID)
 OwnerId = NewType("OwnerId", UUID)
 
@@ -46,7 +48,8 @@ class Trigger(Enum):
 class Failure:
     """Why an attempt failed: a stable code in UPPER_SNAKE_CASE, and what happened with what to do about it.
 
-    The message may quote others. Characters that neither a database nor UTF-8 takes are kept as their escapes.
+    The message may quote others. Characters that neither a database nor UTF-8 takes are kept as their escapes, and of a
+    message of more than MOST_CHARACTERS characters only the beginning and the end.
     """
 
     code: str
@@ -54,7 +57,7 @@ class Failure:
 
     def __post_init__(self) -> None:
         storable = self.message.encode("utf-8", "backslashreplace").decode().replace("\0", r"\x00")
-        object.__setattr__(self, "message", storable)
+        object.__setattr__(self, "message", _shortened(storable))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +213,14 @@ def backoff(attempt: int, *, base: timedelta, cap: timedelta, jitter: float) -> 
     doublings = min(max(attempt - 1, 0), 30)
     full = min(base * (1 << doublings), cap)
     return full / 2 + full / 2 * jitter
+
+
+def _shortened(message: str) -> str:
+    """At most MOST_CHARACTERS of it: so a failure event, which tells it, is taken by Kafka whatever was quoted."""
+    if len(message) <= MOST_CHARACTERS:
+        return message
+    kept = MOST_CHARACTERS // 2 - 25
+    return f"{message[:kept]} … {len(message) - 2 * kept:,} characters left out … {message[-kept:]}"
 
 
 def _require(job: Job, state: State, *, move: str) -> None:

@@ -18,7 +18,7 @@ from mcsvc.entrypoints.assessment_events import PoisonMessage, decode_event
 from mcsvc.entrypoints.dead_letters import DeadLetters, Origin
 from mcsvc.observability.logs import get_logger
 from mcsvc.observability.metrics import Metrics
-from mcsvc.observability.tracing import current_traceparent, span
+from mcsvc.observability.tracing import current_traceparent, span, well_formed
 
 _log = get_logger(__name__)
 
@@ -42,7 +42,7 @@ class AssessmentInbox:
         headers = {name: (value or b"").decode("utf-8", "replace") for name, value in origin.headers}
         parent = headers.get("traceparent", "")
         with span(self.tracer, f"{origin.topic} process", kind=SpanKind.CONSUMER, parent=parent):
-            headers["traceparent"] = current_traceparent() or parent
+            headers["traceparent"] = current_traceparent() or well_formed(parent)
             try:
                 outcome = self._ingest(headers, origin)
             except PoisonMessage as poison:

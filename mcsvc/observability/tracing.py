@@ -28,6 +28,13 @@ def context_of(traceparent: str) -> Context:
     return _W3C.extract({"traceparent": traceparent} if traceparent else {}, context=Context())
 
 
+def well_formed(traceparent: str) -> str:
+    """The traceparent; empty if it is malformed, and then perhaps as large as a message may be."""
+    carrier: dict[str, str] = {}
+    _W3C.inject(carrier, context_of(traceparent))
+    return carrier.get("traceparent", "")
+
+
 @contextmanager
 def span(
     tracer: Tracer,

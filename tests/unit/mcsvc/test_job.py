@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mcsvc.domain import job as moves
 from mcsvc.domain.errors import IllegalMove
-from mcsvc.domain.job import Failure, Job, Progress, State, Timing
+from mcsvc.domain.job import MOST_CHARACTERS, Failure, Job, Progress, State, Timing
 from tests.job_samples import FAILURE, new_job, new_owner
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -111,3 +111,13 @@ def test_the_words_of_a_failure_can_be_stored_and_those_that_could_be_are_as_the
 
 def test_what_cannot_be_stored_of_a_failure_is_kept_as_its_escape() -> None:
     assert Failure(code="X", message="a\0b\ud800").message == r"a\x00b\ud800"
+
+
+@pytest.mark.parametrize("length", [MOST_CHARACTERS, MOST_CHARACTERS + 1, 3_000_000])
+def test_of_long_words_the_beginning_and_the_end_are_kept_and_stay_as_they_are(length: int) -> None:
+    message = Failure(code="X", message="trade: " + "9" * (length - 13) + " wrong").message
+    assert len(message) <= MOST_CHARACTERS
+    assert message.startswith("trade: 99")
+    assert message.endswith("99 wrong")
+    assert ("characters left out" in message) is (length > MOST_CHARACTERS)
+    assert Failure(code="X", message=message).message == message

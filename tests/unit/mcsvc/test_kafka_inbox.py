@@ -19,6 +19,7 @@ from mcsvc.domain.job import Job, Trigger
 from mcsvc.entrypoints.assessment_events import MAX_BYTES, PoisonMessage, decode_event
 from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
 from mcsvc.entrypoints.dead_letters import DeadLetters, Origin
+from mcsvc.observability.tracing import no_tracer
 from mcsvc.ports.job_store import JobFilter
 from tests.mcsvc_harness import System
 
@@ -98,6 +99,14 @@ def test_a_passed_assessment_makes_a_job_in_the_events_trace() -> None:
     assert job.trace_parent.split("-")[1] == PARENT.split("-")[1]
     assert job.trace_parent != PARENT
     assert inbox.outcomes() == {"job": 1}
+
+
+@pytest.mark.parametrize(("parent", "kept"), [(PARENT, PARENT), ("x" * 500_000, "")])
+def test_without_traces_of_its_own_a_service_passes_on_only_a_well_formed_one(parent: str, kept: str) -> None:
+    bench = Inbox()
+    inbox = replace(bench.inbox, tracer=no_tracer())
+    inbox.process(message(headers={"traceparent": parent}), tries=1)
+    assert [job.trace_parent for job in bench.jobs()] == [kept]
 
 
 def test_an_event_delivered_again_makes_no_second_job() -> None:
