@@ -30,9 +30,10 @@ class SimulationServiceStub:
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
-    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
-    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
+    of which the same is said; the message counts the others. Refused are a message or an HTTP body beyond 24 MiB, which holds
+    100,000 trades with all their fields, and one that holds more than these.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo. Of requests with
+    more than 2,500 trades, or more than 256 KiB, it works on one at a time, and lets 7 more wait.
     """
 
     @_typing.overload
@@ -59,9 +60,10 @@ class SimulationServiceAsyncStub(SimulationServiceStub):
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
-    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
-    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
+    of which the same is said; the message counts the others. Refused are a message or an HTTP body beyond 24 MiB, which holds
+    100,000 trades with all their fields, and one that holds more than these.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo. Of requests with
+    more than 2,500 trades, or more than 256 KiB, it works on one at a time, and lets 7 more wait.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -84,9 +86,10 @@ class SimulationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Simulates what may become of trading accounts.
 
     Errors carry google.rpc.ErrorInfo with the domain "montecarlo" and, for bad fields, BadRequest: at most 20 of them, and 3
-    of which the same is said; the message counts the others. A message beyond 32 MiB is refused by gRPC itself; over HTTP, a body
-    beyond 24 MiB, which holds 100,000 trades with all their fields, or one of more values than these have.
-    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo.
+    of which the same is said; the message counts the others. Refused are a message or an HTTP body beyond 24 MiB, which holds
+    100,000 trades with all their fields, and one that holds more than these.
+    A server that has too many calls under way ends one more at once with RESOURCE_EXHAUSTED and RetryInfo. Of requests with
+    more than 2,500 trades, or more than 256 KiB, it works on one at a time, and lets 7 more wait.
     """
 
     @_abc_1.abstractmethod

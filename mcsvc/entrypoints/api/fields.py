@@ -10,18 +10,23 @@ from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.domain.job import JobId
 
 ID_LENGTH = 128
+_KEPT = 10_000  # of what is wrong; the rest is counted
 _DECIMAL = re.compile(r"[+-]?\d{1,15}(?:\.\d{1,9})?", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Checker:
-    """The violations found so far."""
+    """The violations found so far, and how many more there are."""
 
     violations: list[Violation] = field(default_factory=list)
+    more: int = 0
 
     def reject(self, field_path: str, description: str) -> None:
         """Note a bad field."""
-        self.violations.append(Violation(field=field_path, description=description))
+        if len(self.violations) < _KEPT:
+            self.violations.append(Violation(field=field_path, description=description))
+        else:
+            self.more += 1
 
     def require(self, field_path: str, description: str, *, holds: bool) -> None:
         """Note a bad field unless the condition holds."""
@@ -43,7 +48,7 @@ class Checker:
     def raise_if_bad(self) -> None:
         """Raises InvalidRequest if anything was noted."""
         if self.violations:
-            raise InvalidRequest(self.violations)
+            raise InvalidRequest(self.violations, more=self.more)
 
 
 def job_id(raw: str) -> JobId:

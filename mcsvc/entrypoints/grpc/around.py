@@ -12,6 +12,8 @@ from typing import Any, final
 
 import grpc
 
+from mcsvc.entrypoints.grpc.requests import Requests
+
 _HEALTH = "/grpc.health.v1.Health/"
 
 
@@ -50,10 +52,14 @@ _MAKERS = {
 
 @final
 class AroundInterceptor(grpc.ServerInterceptor):
-    """Puts context managers around every call but the health checks, which must stay cheap and never blocked."""
+    """Puts context managers around every call but the health checks, which must stay cheap and never blocked.
 
-    def __init__(self, arounds: Sequence[Around]) -> None:
+    Within them `requests` parses those of unary calls.
+    """
+
+    def __init__(self, arounds: Sequence[Around], requests: Requests) -> None:
         self._arounds = tuple(arounds)
+        self._requests = requests
 
     def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
         """The handler of this call, wrapped."""
@@ -61,9 +67,18 @@ class AroundInterceptor(grpc.ServerInterceptor):
         if handler is None or handler_call_details.method.startswith(_HEALTH):
             return handler
         make, name = _MAKERS[handler.request_streaming, handler.response_streaming]
+        inner, deserializer = getattr(handler, name), handler.request_deserializer
+        if not (handler.request_streaming or handler.response_streaming):
+            inner, deserializer = self._parsing(inner, handler_call_details.method), None
         wrap = self._streamed if handler.response_streaming else self._single
-        behaviour = wrap(getattr(handler, name), handler_call_details)
-        return make(behaviour, handler.request_deserializer, handler.response_serializer)
+        return make(wrap(inner, handler_call_details), deserializer, handler.response_serializer)
+
+    def _parsing(self, inner: _Behaviour, method: str) -> _Behaviour:
+        def behaviour(data: bytes, context: grpc.ServicerContext) -> Any:
+            with self._requests.parsed(method, data) as request:
+                return inner(request, context)
+
+        return behaviour
 
     def _single(self, inner: _Behaviour, details: Any) -> _Behaviour:
         def behaviour(request: Any, context: grpc.ServicerContext) -> Any:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import BoundedSemaphore
 from typing import final
 
-from mcsvc.domain.errors import Retryable
-from mcsvc.entrypoints.api.problems import TooManyCalls, TooManyStreams
+from mcsvc.entrypoints.api.places import Places, too_many
+from mcsvc.entrypoints.api.problems import TooManyStreams
 from mcsvc.entrypoints.grpc.around import Call
 from mcsvc.observability.metrics import Metrics
 
@@ -22,7 +21,7 @@ class BoundedStreams:
     """Lets at most so many streams of some methods be open at once."""
 
     def __init__(self, most: int, metrics: Metrics, *, method_prefix: str) -> None:
-        self._places = _Places(most)
+        self._places = Places(most)
         self._most = most
         self._metrics = metrics
         self._prefix = method_prefix
@@ -47,8 +46,7 @@ class BoundedCalls:
     """Lets at most so many unary calls be under way at once."""
 
     def __init__(self, most: int) -> None:
-        self._places = _Places(most)
-        self._most = most
+        self._places = Places(most)
 
     @contextmanager
     def __call__(self, call: Call) -> Iterator[None]:
@@ -56,22 +54,5 @@ class BoundedCalls:
         if call.streamed:
             yield
             return
-        full = TooManyCalls(f"{self._most} calls are under way here already. Try again in a moment.")
-        with self._places.one(otherwise=full):
+        with self._places.one(otherwise=too_many()):
             yield
-
-
-@final
-class _Places:
-    def __init__(self, most: int) -> None:
-        self._free = BoundedSemaphore(most)
-
-    @contextmanager
-    def one(self, *, otherwise: Retryable) -> Iterator[None]:
-        """A place for this block. Raises `otherwise` if none is free."""
-        if not self._free.acquire(blocking=False):
-            raise otherwise
-        try:
-            yield
-        finally:
-            self._free.release()

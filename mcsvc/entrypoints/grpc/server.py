@@ -22,15 +22,17 @@ from mcsvc.entrypoints.grpc.around import AroundInterceptor
 from mcsvc.entrypoints.grpc.bounds import BoundedCalls, BoundedStreams
 from mcsvc.entrypoints.grpc.errors import errors_as_statuses
 from mcsvc.entrypoints.grpc.observed import Observed
+from mcsvc.entrypoints.grpc.requests import Requests
 from mcsvc.entrypoints.grpc.servicer import SimulationServicer
 from mcsvc.entrypoints.grpc.streams import StopSignals
 from mcsvc.observability.metrics import Metrics
 from montecarlo.v1 import simulation_service_pb2
 from montecarlo.v1 import simulation_service_pb2_grpc as pb_grpc
 
-SERVICE: str = simulation_service_pb2.DESCRIPTOR.services_by_name["SimulationService"].full_name
+_SERVICE = simulation_service_pb2.DESCRIPTOR.services_by_name["SimulationService"]
+SERVICE: str = _SERVICE.full_name
 LIVENESS = "liveness"
-MAX_RECEIVED_BYTES = 32 * 1024 * 1024
+MAX_RECEIVED_BYTES = 24 * 1024 * 1024  # as of HTTP; 100,000 trades with all their fields are 9 MB
 MAX_SENT_BYTES = 16 * 1024 * 1024
 _REFLECTION_STREAMS = 8
 _SPARE_THREADS = 8
@@ -78,7 +80,8 @@ class GrpcServer:
                 BoundedCalls(limits.unary_calls),
                 BoundedStreams(limits.watch_streams, metrics, method_prefix=f"/{SERVICE}/"),
                 BoundedStreams(_REFLECTION_STREAMS, metrics, method_prefix="/grpc.reflection."),
-            )
+            ),
+            Requests(_SERVICE),
         )
         self._pool = ThreadPoolExecutor(limits.threads, thread_name_prefix="grpc")
         self._server = grpc.server(

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from google.protobuf import json_format
 from google.protobuf.message import Message
@@ -21,6 +22,7 @@ from mcsvc.entrypoints.api import responses
 from mcsvc.entrypoints.api.fields import job_id
 from mcsvc.entrypoints.api.filters import parse_filter
 from mcsvc.entrypoints.api.paging import decode_token, page_size
+from mcsvc.entrypoints.api.places import Places, too_many
 from mcsvc.entrypoints.api.problems import classify
 from mcsvc.entrypoints.api.trigger_requests import decode_trigger
 from mcsvc.entrypoints.api.use_cases import UseCases
@@ -32,6 +34,8 @@ from mcsvc.observability.metrics import Metrics
 from mcsvc.observability.tracing import current_traceparent, span
 
 _log = get_logger("mcsvc.access")
+_THREADS = 40  # that Starlette has for calls
+_T = TypeVar("_T")
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -45,6 +49,7 @@ class HttpApi:
     tracer: Tracer
     metrics: Metrics
     _bodies: requests.Bodies = field(default_factory=requests.Bodies, init=False)
+    _calls: Places = field(default_factory=lambda: Places(_THREADS), init=False)
 
     def app(self) -> Starlette:
         """The ASGI application."""
@@ -82,7 +87,7 @@ class HttpApi:
 
     async def _trigger(self, request: Request) -> Response:
         async with self._bodies.whole(request) as body:
-            return await run_in_threadpool(self._triggered, body, current_traceparent())
+            return await self._work(self._triggered, body, current_traceparent())
 
     def _triggered(self, body: bytes, trace_parent: str) -> Response:
         asked = decode_trigger(requests.trigger_request(body), trace_parent=trace_parent)
@@ -92,12 +97,17 @@ class HttpApi:
         asked = requests.list_request(request.query_params.multi_items())
         where, limit = parse_filter(asked.filter), page_size(asked.page_size)
         after = decode_token(asked.page_token, asked.filter)
-        page = await run_in_threadpool(self.use.find, where, limit, after)
+        page = await self._work(self.use.find, where, limit, after)
         return _json(responses.encode_page(page, asked.filter))
 
     async def _get(self, request: Request) -> Response:
-        view = await run_in_threadpool(self.use.get, job_id(request.path_params["id"]))
+        view = await self._work(self.use.get, job_id(request.path_params["id"]))
         return _json(responses.encode_found(view).simulation)
+
+    async def _work(self, use: Callable[..., _T], *arguments: object) -> _T:
+        """What the use-case returns, on a thread. Raises TooManyCalls rather than waiting for one."""
+        with self._calls.one(otherwise=too_many()):
+            return await run_in_threadpool(use, *arguments)
 
     def _around(self, route: str, endpoint: _Endpoint) -> _Endpoint:
         """The endpoint with its span, metric, access log and errors."""

@@ -11,11 +11,11 @@ from typing import final
 from starlette.requests import Request
 
 from mcsvc.domain.errors import InvalidRequest, Violation
+from mcsvc.entrypoints.api.places import LARGE_BYTES, LARGE_CALLS, LARGE_TRADES, Places, too_many_large
 from mcsvc.entrypoints.http import protojson
 from montecarlo.v1 import simulation_service_pb2 as pb
 
 MAX_BODY_BYTES = 24 * 1024 * 1024  # 100,000 trades with all their fields are 23 MB, without needless blanks
-_LARGE_BYTES = 256 * 1024
 _ARRIVES_WITHIN_S = 60.0
 _MOST, _DIGITS = 2**31 - 1, 10  # of what a page size can say; more than a page holds is cut there
 _SHORTHANDS = ("state", "trigger", "assessment_id", "funded_account_id")
@@ -24,25 +24,27 @@ _KNOWN = {"page_size", "page_token", "filter", *_SHORTHANDS}
 
 @final
 class Bodies:
-    """Reads bodies, of the large ones one at a time: what is made of one takes ten times its size of memory."""
+    """Reads bodies, of the large ones one at a time, while few wait."""
 
     def __init__(self, *, arrives_within_s: float = _ARRIVES_WITHIN_S) -> None:
+        self._places = Places(LARGE_CALLS)
         self._large = Semaphore(1)
         self._arrives_within_s = arrives_within_s
 
     @asynccontextmanager
     async def whole(self, request: Request) -> AsyncIterator[bytes]:
-        """The whole body; a large one is the only one for as long as this block. Raises InvalidRequest."""
+        """The whole body; a large one is the only one during this block. Raises InvalidRequest, TooManyCalls."""
         body, chunks = bytearray(), request.stream()
         async for chunk in chunks:
             body += chunk
-            if len(body) > _LARGE_BYTES:
+            if len(body) > LARGE_BYTES:
                 break
-        else:
+        if len(body) <= LARGE_BYTES and body.count(b"{") <= LARGE_TRADES:
             yield bytes(body)
             return
-        async with self._large:
-            yield await self._rest(body, chunks)
+        with self._places.one(otherwise=too_many_large()):
+            async with self._large:
+                yield await self._rest(body, chunks)
 
     async def _rest(self, body: bytearray, chunks: AsyncIterator[bytes]) -> bytes:
         try:

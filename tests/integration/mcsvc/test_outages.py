@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
@@ -88,6 +89,16 @@ def _signal(pids: list[int], number: signal.Signals) -> None:
             os.kill(pid, number)
 
 
+def _crowd(http: httpx.Client) -> None:
+    """More calls than there are places: each is answered, and so are the probes."""
+    with ThreadPoolExecutor(80) as callers:
+        asked = [callers.submit(http.get, f"/simulations/{uuid4()}") for _ in range(200)]
+        assert [http.get(path).status_code for path in ("/health", "/ready", "/metrics")] == [200, 503, 200]
+        answers = [each.result() for each in asked]
+    assert {each.status_code for each in answers} == {429, 503}
+    assert all(int(each.headers["retry-after"]) > 0 for each in answers)
+
+
 @pytest.mark.slow
 def test_a_database_that_stands_still_is_told_and_found_again(world: World) -> None:
     run, topic = Run(), f"test.{uuid4().hex}"
@@ -102,6 +113,7 @@ def test_a_database_that_stands_still_is_told_and_found_again(world: World) -> N
                 until(lambda: http.get("/ready").status_code == 503, "not ready")
                 assert http.get(f"/simulations/{uuid4()}").status_code == 503
                 assert http.post("/simulations", json=JOB).status_code == 503
+                _crowd(http)
             until(lambda: http.get("/ready").status_code == 200, "ready again")
             assert http.get(f"/simulations/{job}").json()["state"] == "SIMULATION_STATE_SUCCEEDED"
             http.post("/simulations", json=JOB)

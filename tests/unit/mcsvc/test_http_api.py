@@ -295,7 +295,7 @@ def test_metrics_are_prometheus_text(served: Served) -> None:
     assert answer.headers["content-type"].startswith("text/plain")
 
 
-def test_metrics_and_health_are_told_while_every_call_waits_for_the_database() -> None:
+def test_one_call_too_many_is_refused_at_once_while_health_and_metrics_are_told() -> None:
     system, entered, release = System(), Semaphore(0), Event()
 
     def hang(_: JobId) -> NoReturn:
@@ -304,11 +304,20 @@ def test_metrics_and_health_are_told_while_every_call_waits_for_the_database() -
         raise StoreUnavailable("away")
 
     system.use = replace(system.use, get=hang)  # type: ignore[arg-type]  # a database that hangs
-    with running(Served(system)) as served, ThreadPoolExecutor(THREADS + 10) as crowd:
-        answers = [crowd.submit(served.client.get, f"/simulations/{uuid4()}") for _ in range(THREADS + 10)]
+    with running(Served(system)) as served, ThreadPoolExecutor(THREADS) as crowd:
+        answers = [crowd.submit(served.client.get, f"/simulations/{uuid4()}") for _ in range(THREADS)]
         assert all(entered.acquire(timeout=WAIT_S) for _ in range(THREADS))
+        refused = [
+            served.client.get(f"/simulations/{uuid4()}"),
+            served.client.get("/simulations"),
+            served.client.post("/simulations", json={"subject": {"assessment_id": "A-1"}}),
+        ]
         told = [served.client.get(path).status_code for path in ("/metrics", "/health", "/ready")]
         assert not any(answer.done() for answer in answers)
         release.set()
         assert {answer.result().status_code for answer in answers} == {503}
+        assert served.client.get("/simulations").status_code == 200
+    assert [(each.status_code, each.json()["title"]) for each in refused] == [(429, "TOO_MANY_CALLS")] * 3
+    assert {each.headers["content-type"] for each in refused} == {"application/problem+json"}
+    assert all(int(each.headers["retry-after"]) > 0 for each in refused)
     assert told == [200, 200, 503]

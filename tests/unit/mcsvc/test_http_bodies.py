@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import Message
 
 from mcsvc.domain.errors import InvalidRequest
+from mcsvc.entrypoints.api.problems import TooManyCalls
 from mcsvc.entrypoints.http import protojson, requests
 from mcsvc.entrypoints.http.requests import MAX_BODY_BYTES, Bodies
 from montecarlo.v1 import trade_pb2
@@ -69,6 +70,23 @@ def test_of_large_bodies_there_is_one_at_a_time_and_small_ones_pass() -> None:
             assert await read(bodies, request([b"{}"])) == 2
             assert not ended.is_set()
         assert await asyncio.wait_for(other, WAIT_S) == 3 * len(LARGE)
+
+    asyncio.run(claims())
+
+
+@pytest.mark.parametrize("body", [b"{}," * 2501, LARGE], ids=["many", "long"])
+def test_few_large_bodies_wait_and_one_more_is_refused_at_once(body: bytes) -> None:
+    async def claims() -> None:
+        bodies = Bodies()
+        async with bodies.whole(request([body])):
+            waiting = [asyncio.create_task(read(bodies, request([body]))) for _ in range(7)]
+            for _ in range(100):
+                await asyncio.sleep(0)  # a turn for the others, which wait for nothing else
+            with pytest.raises(TooManyCalls, match="8 calls with long histories"):
+                await read(bodies, request([body]))
+            assert await read(bodies, request([b"{}"])) == 2
+            assert not any(each.done() for each in waiting)
+        assert await asyncio.gather(*waiting) == [len(body)] * 7
 
     asyncio.run(claims())
 
