@@ -13,6 +13,7 @@ from opentelemetry import propagate, trace
 
 from mcsvc.adapters import core_service_codec as codec
 from mcsvc.adapters.core_service_failures import raise_for_failure, unreachable
+from mcsvc.adapters.whole_answers import WholeAnswers
 from mcsvc.domain.errors import CoreServiceInvalid, SubjectNotFound
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.observability.logs import get_logger
@@ -23,19 +24,19 @@ MAX_TRADES = 100_000
 """The longest history the API takes; a Core Service that has more sends the latest."""
 
 _LOOPBACK = ("all://127.0.0.1", "all://localhost", "all://[::1]")
-_OF_PACKING = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 _log = get_logger(__name__)
 _tracer = trace.get_tracer(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoreServiceSettings:
-    """How the Core Service is reached. The read timeout is the longest silence, for each call."""
+    """How the Core Service is reached. The read timeout is the longest silence; an answer is whole within its own."""
 
     base_url: str
     token: str = field(default="", repr=False)
     connect_timeout: timedelta = timedelta(seconds=2)
     read_timeout: timedelta = timedelta(seconds=10)
+    answer_timeout: timedelta = timedelta(minutes=1)
     connections: int = 16
     page_size: int = 1000
 
@@ -46,10 +47,11 @@ class HttpCoreService:
     `transport` replaces the network, for tests.
     """
 
-    def __init__(self, settings: CoreServiceSettings, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(self, settings: CoreServiceSettings, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         read_s = settings.read_timeout.total_seconds()
         self._page_size = str(settings.page_size)
-        self._client = httpx.Client(
+        self._base_url = settings.base_url
+        client = httpx.AsyncClient(
             base_url=settings.base_url,
             headers={"Accept": "application/json"} | _authorization(settings.token),
             timeout=httpx.Timeout(read_s, connect=settings.connect_timeout.total_seconds()),
@@ -57,6 +59,7 @@ class HttpCoreService:
             transport=transport,
             mounts=dict.fromkeys(_LOOPBACK),  # never through the environment's proxy
         )
+        self._answers = WholeAnswers(client, within=settings.answer_timeout)
 
     def account(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> AccountRecord:
         """See the port."""
@@ -94,7 +97,7 @@ class HttpCoreService:
 
     def close(self) -> None:
         """End the connections."""
-        self._client.close()
+        self._answers.close()
 
     def _page(self, token: str) -> dict[str, str]:
         return {"page_size": self._page_size} | ({"page_token": token} if token else {})
@@ -124,29 +127,17 @@ class HttpCoreService:
         may_go_on: Callable[[], None] = without_limit,
     ) -> httpx.Response:
         """One call, in a span of its own whose context goes with it."""
-        may_go_on()
         with _tracer.start_as_current_span("core_service.get", kind=trace.SpanKind.CLIENT) as span:
             span.set_attributes({"http.request.method": "GET", "url.path": path})
             headers: dict[str, str] = {}
             propagate.inject(headers)
             try:
-                with self._client.stream("GET", path, params=query, headers=headers) as answering:
-                    response = _read(answering, may_go_on)
+                response = self._answers.get(path, query, headers, may_go_on)
             except httpx.RequestError as error:
-                raise unreachable(self._client.base_url, error) from error
+                raise unreachable(self._base_url, error) from error
             span.set_attribute("http.response.status_code", response.status_code)
             raise_for_failure(response, subject)
             return response
-
-
-def _read(answering: httpx.Response, may_go_on: Callable[[], None]) -> httpx.Response:
-    """The whole answer, unpacked. The client's own timeout is for each piece, of which a slow server sends many."""
-    pieces: list[bytes] = []
-    for piece in answering.iter_bytes():
-        may_go_on()
-        pieces.append(piece)
-    headers = [(name, value) for name, value in answering.headers.multi_items() if name not in _OF_PACKING]
-    return httpx.Response(answering.status_code, headers=headers, content=b"".join(pieces), request=answering.request)
 
 
 def _path(subject: Subject) -> str:

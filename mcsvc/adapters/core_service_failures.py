@@ -19,7 +19,7 @@ _AWAY = frozenset(
 _REFUSED = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 
 
-def unreachable(base_url: httpx.URL, error: httpx.RequestError) -> CoreServiceUnavailable:
+def unreachable(base_url: str, error: httpx.RequestError) -> CoreServiceUnavailable:
     """No answer came: refused, timed out, or broken off."""
     kind = type(error).__name__
     return CoreServiceUnavailable(

@@ -42,7 +42,7 @@ class CoreService(Protocol):
     """See the module.
 
     Every method raises CoreServiceUnavailable, and CoreServiceInvalid for data that breaks the contract.
-    `may_go_on` is called before each request and as each piece of its answer comes; what it raises ends the call.
+    `may_go_on` is called before each request and while its answer comes; what it raises ends the call.
     """
 
     def account(self, subject: Subject, *, may_go_on: Callable[[], None] = without_limit) -> AccountRecord:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
+from queue import Queue
 from threading import Event, Thread
 
 import httpx
@@ -57,10 +58,16 @@ def url() -> Iterator[str]:
 
 
 @contextmanager
-def client(url: str, *, page_size: int = 1000, token: str = "", read_s: float = 10) -> Iterator[HttpCoreService]:
+def client(
+    url: str, *, page_size: int = 1000, token: str = "", read_s: float = 10, answer_s: float = 60
+) -> Iterator[HttpCoreService]:
     """A client that is closed at the end."""
     settings = CoreServiceSettings(
-        base_url=url, page_size=page_size, token=token, read_timeout=timedelta(seconds=read_s)
+        base_url=url,
+        page_size=page_size,
+        token=token,
+        read_timeout=timedelta(seconds=read_s),
+        answer_timeout=timedelta(seconds=answer_s),
     )
     core = HttpCoreService(settings)
     try:
@@ -224,29 +231,37 @@ class Enough(Exception):
     """The caller of the test has waited long enough."""
 
 
+OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+DRIPS = {
+    "body": (OK + b"Content-Length: 999999999\r\n\r\n{", b" "),
+    "headers": (OK + b"X-Slow: ", b"a"),
+    "hints": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+}
+
+
 @contextmanager
-def dripping() -> Iterator[tuple[str, Event]]:
-    """A server whose one answer comes byte by byte and never ends, and the event of its client having left."""
-    left = Event()
+def dripping(kind: str) -> Iterator[tuple[str, Event, Event]]:
+    """A server whose one answer comes drop by drop and never ends, and the events of a client having asked and left."""
+    asked, left, (first, drop) = Event(), Event(), DRIPS[kind]
 
     def serve() -> None:
         connection, _ = listening.accept()
         with connection, suppress(ConnectionError):
             connection.recv(65536)
-            connection.sendall(
-                b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n{"
-            )
-            while True:
-                connection.sendall(b" ")
+            connection.sendall(first)
+            asked.set()
+            while not left.wait(0.005):  # much at once would be refused as too long
+                connection.sendall(drop)
         left.set()
 
     with socket.create_server(("127.0.0.1", 0)) as listening:
         Thread(target=serve, daemon=True).start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}", left
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", asked, left
 
 
+@pytest.mark.parametrize("kind", DRIPS)
 @pytest.mark.parametrize("ask", [HttpCoreService.account, HttpCoreService.trades])
-def test_an_answer_that_drips_is_left_when_its_caller_may_not_go_on(ask: Callable[..., object]) -> None:
+def test_an_answer_that_drips_is_left_when_its_caller_may_not_go_on(ask: Callable[..., object], kind: str) -> None:
     asked: list[int] = []
 
     def may_go_on() -> None:
@@ -254,10 +269,38 @@ def test_an_answer_that_drips_is_left_when_its_caller_may_not_go_on(ask: Callabl
         if len(asked) == 4:
             raise Enough
 
-    with dripping() as (address, left), client(address) as core:
+    with dripping(kind) as (address, _, left), client(address) as core:
         with pytest.raises(Enough):
             ask(core, STEADY, may_go_on=may_go_on)
         assert left.wait(10), "the connection is still open"
+
+
+@pytest.mark.parametrize("kind", DRIPS)
+@pytest.mark.parametrize("ask", [HttpCoreService.ping, lambda core: core.active_funded_accounts("")])
+def test_an_answer_that_drips_is_left_when_it_is_not_whole_in_time(ask: Callable[..., object], kind: str) -> None:
+    with dripping(kind) as (address, _, left), client(address, answer_s=0.5) as core:
+        with pytest.raises(CoreServiceUnavailable, match=r"not whole within 0\.5 s"):
+            ask(core)
+        assert left.wait(10), "the connection is still open"
+
+
+def test_a_client_that_is_closed_leaves_whoever_waits(caplog: pytest.LogCaptureFixture) -> None:
+    raised: Queue[Exception] = Queue()
+
+    def ask() -> None:
+        try:
+            core.ping()
+        except CoreServiceUnavailable as error:
+            raised.put(error)
+
+    with dripping("headers") as (address, asked, left), client(address) as core:
+        waiting = Thread(target=ask, daemon=True)
+        waiting.start()
+        assert asked.wait(10)
+        core.close()
+        assert "closed meanwhile" in str(raised.get(timeout=10))
+        assert left.wait(10), "the connection is still open"
+    assert not caplog.records
 
 
 def test_whoever_may_not_go_on_asks_for_no_further_page(url: str) -> None:
