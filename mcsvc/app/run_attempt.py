@@ -67,7 +67,8 @@ class RunAttempt:
 
         account = self.core.account(job.subject, may_go_on=may_go_on)
         trades = self.core.trades(job.subject, may_go_on=may_go_on)
-        snapshot = build_snapshot(trades, account.rules, account.state, job.settings, fetched_at=self.clock.now())
+        fetched_at = self._patiently(self.store.now, halt)  # and not by this machine's clock, which may be wrong
+        snapshot = build_snapshot(trades, account.rules, account.state, job.settings, fetched_at=fetched_at)
         self._patiently(lambda: self.store.save_snapshot(term_of(job), snapshot), halt)
         return snapshot
 

@@ -16,7 +16,7 @@ from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import result_pb2, rules_pb2, settings_pb2, trade_pb2
 
 CLOCK_SKEW: Final = timedelta(minutes=5)
-"""How far another system's clock may be ahead of ours; a trade from further in the future is an error to be told."""
+"""How far another system's clock may be ahead of the store's; a trade from further in the future is an error."""
 
 _OURS: Final[tuple[Literal["paths", "horizon_days", "model", "trades_per_day", "block_length", "seed"], ...]] = (
     "paths", "horizon_days", "model", "trades_per_day", "block_length", "seed"
@@ -111,7 +111,7 @@ def _others(message: settings_pb2.SimulationSettings) -> str:
 
 
 def _present(trades: Sequence[trade_pb2.Trade], fetched_at: datetime) -> Timestamp:
-    """When the inputs were fetched, or the latest trade, if the clock that stamped it is a little ahead of ours."""
+    """When the inputs were fetched, or the latest trade, if the clock that stamped it is a little ahead."""
     present = Timestamp()
     present.FromDatetime(fetched_at)
     latest = max((trade.closed_at for trade in trades), key=_instant, default=present)

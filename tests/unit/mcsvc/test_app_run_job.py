@@ -10,6 +10,7 @@ from threading import Thread
 
 import pytest
 
+from mcsvc.adapters.memory.clock import ManualClock
 from mcsvc.adapters.memory.simulator import Checkpoint, Do, Hang, fails_with
 from mcsvc.app.events import COMPLETED_TOPIC, FAILED_TOPIC
 from mcsvc.app.failures import verdict_of
@@ -31,7 +32,7 @@ from mcsvc.ports.job_store import Snapshot
 from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import result_pb2, trade_pb2
 from tests.job_bench import POLICY, Bench, FlakyStore, RefusingStore
-from tests.job_samples import ASSESSMENT, NO_LEASE, RULES, TRADES, new_job
+from tests.job_samples import ASSESSMENT, NO_LEASE, RECORD, RULES, TRADES, new_job
 
 WAIT_S = 10.0
 NOW = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
@@ -83,6 +84,18 @@ def test_the_input_is_what_the_core_service_says_under_the_settings_asked_for_as
     (snapshot,) = bench.simulator.inputs
     assert snapshot == build_snapshot(TRADES, RULES, None, job.settings, fetched_at=bench.clock.now())
     assert engine_pb2.SimulateInput.FromString(snapshot.data).settings.seed == 2**64 - 1
+
+
+def test_an_input_is_dated_by_the_clock_of_the_store_whatever_the_workers_own_says() -> None:
+    bench = Bench()
+    of_the_store, bench.clock = bench.clock, ManualClock()
+    of_the_store.advance(timedelta(minutes=10))
+    trade = trade_pb2.Trade(pnl="1")
+    trade.closed_at.FromDatetime(of_the_store.now() - timedelta(seconds=1))
+    bench.core.put(ASSESSMENT, RECORD, [*TRADES, trade])
+    bench.run(bench.claimed())
+    (snapshot,) = bench.simulator.inputs
+    assert input_of(snapshot).settings.as_of.ToDatetime(UTC) == of_the_store.now()
 
 
 def test_a_present_that_was_asked_for_is_kept_and_an_input_that_came_with_the_request_has_none() -> None:
