@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, Final
 
 import matplotlib as mpl
@@ -100,8 +101,9 @@ def coverage(figures: Figures) -> Figure:
     figure = Figure(figsize=(9, 4))
     axes, shares, runs = figure.subplots(), figures["coverage"]["shares"], figures["coverage"]["runs"]
     names = list(next(iter(shares.values())))
-    error = 1.96 * (0.95 * 0.05 / runs) ** 0.5
-    axes.axvspan(0.95 - error, 0.95 + error, color="#eeeeee", label=f"95%, give or take chance in {runs} runs")
+    error, marks = (0.95 * 0.05 / runs) ** 0.5, len(shares) * len(names)
+    for reach, of, shade in ((furthest(marks), f"all {marks} marks", "#eeeeee"), (furthest(1), "one mark", "#d8d8d8")):
+        axes.axvspan(0.95 - reach * error, 0.95 + reach * error, color=shade, label=f"where chance puts {of}")
     axes.axvline(0.95, color=GREY, linewidth=1, linestyle="--")
     for (paths, found), mark, colour in zip(shares.items(), ("o", "s"), (BLUE, ORANGE), strict=True):
         label = f"runs of {int(paths):,} paths"
@@ -109,7 +111,7 @@ def coverage(figures: Figures) -> Figure:
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set_title("How often 95% intervals hold the truth")
-    axes.set(xlim=(0.84, 1.005), xlabel="share of runs whose 95% interval holds the truth")
+    axes.set(xlim=(0.9, 1.003), xlabel="share of runs whose 95% interval holds the truth")
     axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     return figure
@@ -159,10 +161,15 @@ def scenarios(figures: Figures) -> Figure:
     axes.set_yticks(range(len(rows)), [row["name"] for row in rows])
     axes.invert_yaxis()
     axes.set_title("What a scenario changes")
-    axes.set_xlabel("difference of P(passed), with its 95% interval, 16,384 paths")
-    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+    axes.set_xlabel("difference of P(passed) in points, with its 95% interval, 16,384 paths")
+    axes.xaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=""))
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def furthest(marks: int) -> float:
+    """Standard errors within which all of so many independent normal marks are, with a probability of 95%."""
+    return NormalDist().inv_cdf((1 + 0.95 ** (1 / marks)) / 2)
 
 
 def upright(axes: Axes, at: Sequence[float], ends: Sequence[Interval], **look: Any) -> None:

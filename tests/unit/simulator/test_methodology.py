@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 import pytest
 
-from scripts.methodology import oracles, quotes
+from scripts.methodology import drawing, oracles, quotes
 from simulator.caveats import Code
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -64,6 +65,18 @@ def anchor(heading: str) -> str:
 def test_every_plot_is_shown_and_there_is_no_other() -> None:
     shown = re.findall(r"!\[[^\]]+\]\(plots/([\w-]+\.svg)\)", TEXT)
     assert sorted(shown) == sorted(each.name for each in (DOCS / "plots").glob("*.svg"))
+
+
+def test_plots_are_drawn_from_the_figures(tmp_path: Path) -> None:
+    drawing.draw(FIGURES, tmp_path)
+    for plot in (DOCS / "plots").glob("*.svg"):
+        assert plot.read_bytes() == (tmp_path / plot.name).read_bytes(), f"{plot.name}: draw it with --draw-only"
+
+
+def test_the_band_of_one_mark_is_that_of_its_interval_and_all_of_many_lie_in_theirs_as_often() -> None:
+    within = NormalDist().cdf(drawing.furthest(24)) - NormalDist().cdf(-drawing.furthest(24))
+    assert drawing.furthest(1) == pytest.approx(1.959964)
+    assert within**24 == pytest.approx(0.95)
 
 
 def test_plots_are_small() -> None:
