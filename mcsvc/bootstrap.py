@@ -89,7 +89,7 @@ def open_adapters(config: Config, told: Telemetry) -> Adapters:
         lease_store=_store(config, connections=1),
         cache=_cache(config, clock),
         publisher=KafkaPublisher(
-            brokers=config.kafka_brokers, client_id=config.kafka_client_id, delivery_timeout=_PUBLISH_WITHIN
+            config.kafka_access(), client_id=config.kafka_client_id, delivery_timeout=_PUBLISH_WITHIN
         ),
         simulator=RayServeSimulator(config.ray_serve_url, told.tracer, told.metrics),
         core=HttpCoreService(
@@ -206,7 +206,7 @@ def _consumer(config: Config, told: Telemetry, adapters: Adapters, trigger: Trig
         metrics=told.metrics,
     )
     settings = ConsumerSettings(
-        brokers=config.kafka_brokers,
+        access=config.kafka_access(),
         client_id=config.kafka_client_id,
         group_id=config.kafka_group_id,
         topic=config.topic_assessments,

@@ -15,7 +15,9 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from mcsvc import config_values as values
+from mcsvc import kafka_access
 from mcsvc.config_values import Address, Malformed, Secret
+from mcsvc.kafka_access import KafkaAccess
 
 
 class ConfigError(Exception):
@@ -40,6 +42,9 @@ class Variable:
 _EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 — a service in a container listens on every address
 _count = partial(values.whole_number, low=1, high=10_000)
 _port = partial(values.whole_number, low=0, high=65_535)
+_log_level = partial(values.one_of, choices=("DEBUG", "INFO", "WARNING", "ERROR"))
+_protocol = partial(values.one_of, choices=kafka_access.PROTOCOLS)
+_mechanism = partial(values.one_of, choices=("", *kafka_access.MECHANISMS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +76,7 @@ class Config:
         str, Variable("ENVIRONMENT", values.text, "Name of the deployment, on traces", default="development")
     ]
     aws_region: Annotated[str, Variable("AWS_REGION", values.text, "Region, as cloud.region on traces", default="")]
-    log_level: Annotated[
-        str, Variable("MCSVC_LOG_LEVEL", values.log_level, "DEBUG, INFO, WARNING or ERROR", default="INFO")
-    ]
+    log_level: Annotated[str, Variable("MCSVC_LOG_LEVEL", _log_level, "DEBUG, INFO, WARNING or ERROR", default="INFO")]
 
     redis_host: Annotated[str, Variable("REDIS_HOST", values.host, "Redis; empty: nothing is cached", default="")]
     redis_port: Annotated[int, Variable("REDIS_PORT", _port, "Port of Redis", default="6379")]
@@ -81,6 +84,38 @@ class Config:
         Secret, Variable("REDIS_PASSWORD", values.password, "Password of Redis; empty: none", default="")
     ]
 
+    kafka_security_protocol: Annotated[
+        str,
+        Variable(
+            "KAFKA_SECURITY_PROTOCOL", _protocol, "plaintext, ssl, sasl_plaintext or sasl_ssl", default="plaintext"
+        ),
+    ]
+    kafka_sasl_mechanism: Annotated[
+        str, Variable("KAFKA_SASL_MECHANISM", _mechanism, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", default="")
+    ]
+    kafka_sasl_username: Annotated[
+        str, Variable("KAFKA_SASL_USERNAME", values.text, "User that Kafka knows; empty: no login", default="")
+    ]
+    kafka_sasl_password: Annotated[
+        Secret, Variable("KAFKA_SASL_PASSWORD", values.password, "Password of that user", default="")
+    ]
+    kafka_ca_file: Annotated[
+        str,
+        Variable(
+            "KAFKA_CA_FILE",
+            values.authorities_file,
+            "Who may have signed the brokers' certificates, PEM; empty: those the system trusts",
+            default="",
+        ),
+    ]
+    kafka_certificate_file: Annotated[
+        str,
+        Variable("KAFKA_CERTIFICATE_FILE", values.readable_file, "Certificate to show to the brokers, PEM", default=""),
+    ]
+    kafka_key_file: Annotated[
+        str,
+        Variable("KAFKA_KEY_FILE", values.readable_file, "Key of that certificate, PEM without a password", default=""),
+    ]
     kafka_client_id: Annotated[str, Variable("KAFKA_CLIENT_ID", values.text, "Kafka client id", default="mcsvc")]
     kafka_group_id: Annotated[str, Variable("KAFKA_GROUP_ID", values.text, "Kafka consumer group", default="mcsvc")]
     topic_assessments: Annotated[
@@ -215,6 +250,10 @@ class Config:
         ),
     ]
 
+    def kafka_access(self) -> KafkaAccess:
+        """How Kafka is reached."""
+        return KafkaAccess(**{name: getattr(self, f"kafka_{name}") for name in kafka_access.FIELDS})
+
 
 def load(environ: Mapping[str, str]) -> Config:
     """The configuration of this environment. An empty variable counts as one that is not set.
@@ -240,6 +279,13 @@ def load_for_migration(environ: Mapping[str, str]) -> MigrationConfig:
     return MigrationConfig(**_sound(found, problems))
 
 
+def load_kafka(environ: Mapping[str, str]) -> KafkaAccess:
+    """As `load`, of what reaching Kafka needs: the rest need not be set."""
+    every = variables()
+    found, problems = _read(environ, {name: every[f"kafka_{name}"] for name in kafka_access.FIELDS})
+    return KafkaAccess(**_sound(found, problems + kafka_access.contradictions(found)))
+
+
 def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> tuple[dict[str, Any], list[str]]:
     """What can be read, and what is wrong with the rest."""
     found: dict[str, Any] = {}
@@ -258,7 +304,13 @@ def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> tuple[d
 
 def _contradictions(found: Mapping[str, Any]) -> list[str]:
     """What is wrong with values that are right each by itself."""
-    read, dead = found.get("topic_assessments"), found.get("topic_dead_letters")
+    kafka = {name.removeprefix("kafka_"): value for name, value in found.items()}
+    return _of_topics(found.get("topic_assessments"), found.get("topic_dead_letters")) + kafka_access.contradictions(
+        kafka
+    )
+
+
+def _of_topics(read: str | None, dead: str | None) -> list[str]:
     if read is None or read != dead:
         return []
     why = "each dead letter would be read and make another"

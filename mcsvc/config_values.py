@@ -6,8 +6,11 @@ No message repeats a value that may hold a secret.
 from __future__ import annotations
 
 import re
+import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import NewType
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -49,6 +52,9 @@ class Secret:
         return "Secret('***')" if self._value else "Secret('')"
 
     __str__ = __repr__
+
+
+NO_SECRET = Secret("")
 
 
 def text(raw: str) -> str:
@@ -107,11 +113,12 @@ def lease(raw: str) -> timedelta:
     return value
 
 
-def log_level(raw: str) -> str:
-    """The name of a level of the logging module."""
-    if raw.upper() not in {"DEBUG", "INFO", "WARNING", "ERROR"}:
-        raise Malformed(f"is {raw!r}: give DEBUG, INFO, WARNING or ERROR.")
-    return raw.upper()
+def one_of(raw: str, choices: Sequence[str]) -> str:
+    """One of these words, as it stands there; capital letters do not matter."""
+    found = [each for each in choices if each.lower() == raw.lower()]
+    if not found:
+        raise Malformed(f"is {raw!r}: give {', '.join(filter(None, choices[:-1]))} or {choices[-1]}.")
+    return found[0]
 
 
 def topic(raw: str) -> str:
@@ -168,6 +175,26 @@ def password(raw: str) -> Secret:
     if not raw.isprintable():
         raise Malformed("holds characters that cannot be printed: give one line of text in UTF-8.")
     return Secret(raw)
+
+
+def readable_file(raw: str) -> str:
+    """The path of a file that this process may read. Empty if there is none."""
+    try:
+        if raw:
+            Path(raw).read_bytes()
+    except OSError as error:
+        raise Malformed(f"is {raw!r}, which cannot be read ({error.strerror}): give the path of a PEM file.") from None
+    return raw
+
+
+def authorities_file(raw: str) -> str:
+    """The path of a file with certificates of authorities. Empty if there is none."""
+    if readable_file(raw):
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(raw)
+        except OSError:
+            raise Malformed(f"is {raw!r}, which holds no certificate: give a PEM file that does.") from None
+    return raw
 
 
 def brokers(raw: str) -> str:

@@ -26,6 +26,9 @@ def serve(stop: Event, *, migrating: bool) -> int:
     """Serve until `stop` is set, then leave the process with its exit code. Raises ConfigError."""
     config = load(os.environ)
     logs.configure(config.log_level)
+    exposed = config.kafka_access().exposed()
+    if exposed:
+        _log.warning("kafka_login_in_plain_text", remedy=exposed)
     if stop.is_set():
         _log.info("stopped_before_the_start")
         return OK

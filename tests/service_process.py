@@ -52,6 +52,11 @@ class ServiceProcess:
         with self._changed:
             return [str(line.get("event")) for line in self._lines]
 
+    def lines(self) -> list[Line]:
+        """The lines logged so far."""
+        with self._changed:
+            return list(self._lines)
+
     def text(self) -> str:
         """All that was logged so far."""
         return "\n".join(json.dumps(line) for line in self._lines[-60:])

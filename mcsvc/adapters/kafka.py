@@ -5,7 +5,6 @@ An event that is not acknowledged in time is reported as not sent, and the outbo
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Lock
@@ -14,29 +13,31 @@ from typing import final
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
+from mcsvc.kafka_access import KafkaAccess
+from mcsvc.kafka_troubles import LOGGER, TOO_LARGE, Troubles, ask, remedy
 from mcsvc.observability.logs import get_logger
 from mcsvc.ports.job_store import OutboxEvent
 
 _log = get_logger(__name__)
 _PING_S = 2.0
-_TOO_LARGE = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.RECORD_LIST_TOO_LARGE})
 
 
 @final
 class KafkaPublisher:
     """See the module."""
 
-    def __init__(self, *, brokers: str, client_id: str, delivery_timeout: timedelta = timedelta(seconds=10)) -> None:
-        self._settings = {
-            "bootstrap.servers": brokers,
-            "client.id": client_id,
+    def __init__(
+        self, access: KafkaAccess, *, client_id: str, delivery_timeout: timedelta = timedelta(seconds=10)
+    ) -> None:
+        self._settings = access.client(client_id) | {
             "enable.idempotence": True,
             "compression.type": "gzip",
             "linger.ms": 5,
             "delivery.timeout.ms": int(delivery_timeout.total_seconds() * 1000),
             "error_cb": self._note_error,
-            "logger": logging.getLogger("mcsvc.librdkafka"),
+            "logger": LOGGER,
         }
+        self._troubles = Troubles()
         self._lock = Lock()
         self._fatal = False
         self._producer = Producer(self._settings)
@@ -82,14 +83,11 @@ class KafkaPublisher:
             except BufferError as error:
                 raise EventBusUnavailable(f"A message could not be queued for {topic}: {error}.") from error
             self._replace_if_fatal()
-        _raise_unless_sent(topic, outcome)
+        self._raise_unless_sent(topic, outcome)
 
     def ping(self) -> None:
         """Raises EventBusUnavailable unless a broker answers."""
-        try:
-            self._producer.list_topics(timeout=_PING_S)
-        except KafkaException as error:
-            raise EventBusUnavailable(f"No Kafka broker answers: {error}. Check KAFKA_BROKERS.") from error
+        ask(self._producer, self._troubles, within_s=_PING_S)
 
     def close(self) -> None:
         """Give what is still under way a moment to arrive."""
@@ -100,14 +98,16 @@ class KafkaPublisher:
             if error is None:
                 acknowledged.append(event.id)
             else:
-                _log.warning("event_not_delivered", event_id=event.id, topic=event.topic, error=str(error))
+                self._log_unsent("event_not_delivered", event, error)
 
         headers: list[tuple[str, str | bytes | None]] = [*event.headers.items()]
         try:
             self._producer.produce(
                 event.topic, value=event.payload, key=event.key, headers=headers, on_delivery=delivered
             )
-        except (BufferError, KafkaException) as error:
+        except KafkaException as error:
+            self._log_unsent("event_not_queued", event, error.args[0])
+        except BufferError as error:
             _log.warning("event_not_queued", event_id=event.id, topic=event.topic, error=str(error))
 
     def _replace_if_fatal(self) -> None:
@@ -119,15 +119,19 @@ class KafkaPublisher:
 
     def _note_error(self, error: KafkaError) -> None:
         self._fatal = self._fatal or error.fatal()
-        _log.warning("kafka_error", error=str(error), remedy="librdkafka reconnects by itself; check the brokers.")
+        if self._troubles.hear(error):
+            _log.warning("kafka_error", error=error.str(), remedy=remedy(error))
 
+    def _log_unsent(self, what: str, event: OutboxEvent, error: KafkaError) -> None:
+        _log.warning(what, event_id=event.id, topic=event.topic, error=self._troubles.why(error))
 
-def _raise_unless_sent(topic: str, outcome: Sequence[KafkaError | None]) -> None:
-    if not outcome:
-        raise EventBusUnavailable(f"No broker acknowledged a message to {topic} in time. Check KAFKA_BROKERS.")
-    error = outcome[0]
-    if error is None:
-        return
-    if error.code() in _TOO_LARGE:
-        raise MessageTooLarge(f"{topic} takes no message of this size: {error}.")
-    raise EventBusUnavailable(f"A message to {topic} was not taken: {error}. Check KAFKA_BROKERS and the topic.")
+    def _raise_unless_sent(self, topic: str, outcome: Sequence[KafkaError | None]) -> None:
+        if not outcome:
+            why = self._troubles.why()
+            raise EventBusUnavailable(f"No broker acknowledged a message to {topic} in time: {why}")
+        error = outcome[0]
+        if error is None:
+            return
+        if error.code() in TOO_LARGE:
+            raise MessageTooLarge(f"{topic} takes no message of this size: {error.str()}.")
+        raise EventBusUnavailable(f"A message to {topic} was not taken: {self._troubles.why(error)}")

@@ -12,6 +12,7 @@ from mcsvc.cli import client, kafka, render, watching
 from mcsvc.cli.publish import new_event
 from mcsvc.cli.report import print_report
 from mcsvc.cli.stack_view import say, shown_stack
+from mcsvc.config import load_kafka
 from mcsvc.devstack.ports import free_port
 from mcsvc.devstack.stack import Stack
 from montecarlo.v1 import simulation_pb2 as pb
@@ -37,11 +38,11 @@ def run(args: Namespace) -> int:
 def _by_event(stack: Stack, console: Console, assessment_id: str) -> None:
     """An assessment is completed: Kafka in, Kafka out, and the report."""
     _heading(console, f"1. Assessment {assessment_id} is completed, and Kafka says so")
-    brokers = stack.environment["KAFKA_BROKERS"]
-    outcomes = kafka.Outcomes(brokers)
+    access = load_kafka(stack.environment)
+    outcomes = kafka.Outcomes(access)
     try:
         event = new_event(assessment_id)
-        say(console, f"→ {kafka.publish(brokers, event)}: {assessment_id} {event.outcome}")
+        say(console, f"→ {kafka.publish(access, event)}: {assessment_id} {event.outcome}")
         with console.status("waiting for the completion event"):
             done = outcomes.wait_for(assessment_id, timeout_s=_PATIENCE_S, check=stack.check)
     finally:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import monotonic, sleep
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from google.protobuf import json_format
 from google.protobuf.message import Message as ProtoMessage
 
 from mcsvc.cli.running import CliError
+from mcsvc.domain.errors import EventBusUnavailable
+from mcsvc.kafka_access import KafkaAccess
+from mcsvc.kafka_troubles import Troubles, ask
 from montecarlo.v1.events_pb2 import AssessmentCompletedEvent, SimulationCompletedEvent, SimulationFailedEvent
 
 ASSESSMENTS = "assessment.completed"
@@ -19,23 +23,29 @@ TIMEOUT_S = 15.0
 _POLL_S = 0.1
 
 
-def publish(brokers: str, event: AssessmentCompletedEvent) -> str:
+def publish(access: KafkaAccess, event: AssessmentCompletedEvent) -> str:
     """Publish that an assessment is completed: where the event is now. Raises CliError."""
-    return send(brokers, ASSESSMENTS, event.assessment_id, event)
+    return send(access, ASSESSMENTS, event.assessment_id, event)
 
 
-def send(brokers: str, topic: str, key: str, event: ProtoMessage) -> str:
+def send(access: KafkaAccess, topic: str, key: str, event: ProtoMessage) -> str:
     """Send, and wait until the broker has it: `topic [partition] @ offset`. Raises CliError."""
     outcome: list[Message | KafkaError] = []
-    producer = Producer({"bootstrap.servers": brokers, "enable.idempotence": True, "log_level": 0})
+    troubles = Troubles()
+    producer = Producer(_client(access, troubles) | {"enable.idempotence": True})
     body = json_format.MessageToJson(event, preserving_proto_field_name=True, indent=None)
     producer.produce(topic, body, key=key, on_delivery=lambda error, message: outcome.append(error or message))
-    producer.flush(TIMEOUT_S)
-    if not outcome or isinstance(outcome[0], KafkaError):
-        reason = f": {outcome[0].str()}" if outcome and isinstance(outcome[0], KafkaError) else ""
-        raise CliError(f"No Kafka broker at {brokers} took the event{reason}. Name the right ones with --brokers.")
-    message = outcome[0]
+    deadline = monotonic() + TIMEOUT_S
+    while not outcome and not troubles.refused() and monotonic() < deadline:
+        producer.poll(_POLL_S)
+    message = outcome[0] if outcome else None
+    if message is None or isinstance(message, KafkaError):
+        raise CliError(f"No Kafka broker at {access.brokers} took the event: {troubles.why(message)}")
     return f"{message.topic()} [{message.partition()}] @ {message.offset()}"
+
+
+def _client(access: KafkaAccess, troubles: Troubles) -> dict[str, Any]:
+    return access.client("mcsvc-cli") | {"error_cb": troubles.hear, "log_level": 0}
 
 
 class Outcomes:
@@ -44,16 +54,16 @@ class Outcomes:
     Asking for a topic makes it, where the brokers allow that: the first event may be the one that is waited for.
     """
 
-    def __init__(self, brokers: str) -> None:
-        self._brokers = brokers
-        settings = {"bootstrap.servers": brokers, "group.id": "mcsvc-cli", "log_level": 0}
-        self._consumer = Consumer(settings | {"enable.auto.commit": False, "allow.auto.create.topics": True})
+    def __init__(self, access: KafkaAccess) -> None:
+        self._brokers = access.brokers
+        self._troubles = Troubles()
+        reading = {"group.id": "mcsvc-cli", "enable.auto.commit": False, "allow.auto.create.topics": True}
+        self._consumer = Consumer(_client(access, self._troubles) | reading)
         try:
             self._consumer.assign([end for topic in (COMPLETED, FAILED) for end in self._ends(topic)])
-        except KafkaException as error:
-            raise CliError(
-                f"Cannot read the topics of {brokers}: {error.args[0].str()}. Is it a Kafka broker?"
-            ) from None
+        except (EventBusUnavailable, KafkaException) as error:
+            why = error if isinstance(error, EventBusUnavailable) else self._troubles.why(error.args[0])
+            raise CliError(f"Cannot read the topics of {self._brokers}: {why}") from None
 
     def wait_for(self, assessment_id: str, *, timeout_s: float, check: Callable[[], None]) -> SimulationCompletedEvent:
         """The completion event of the assessment; `check` is called while waiting. Raises CliError on failure."""
@@ -80,7 +90,7 @@ class Outcomes:
 
     def _partitions(self, topic: str) -> list[int]:
         deadline = monotonic() + TIMEOUT_S
-        while not (known := list(self._consumer.list_topics(topic, timeout=TIMEOUT_S).topics[topic].partitions)):
+        while not (known := ask(self._consumer, self._troubles, within_s=TIMEOUT_S, topic=topic)[topic]):
             if monotonic() > deadline:
                 raise CliError(f"{self._brokers} has no topic {topic} and makes none when asked for it. Create it.")
             sleep(_POLL_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from argparse import Namespace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -11,6 +13,7 @@ from google.protobuf.json_format import MessageToJson
 from mcsvc.app.ingest_assessment import PASSED
 from mcsvc.cli import kafka, render
 from mcsvc.cli.running import USAGE, CliError
+from mcsvc.config import load_kafka
 from mcsvc.entrypoints.assessment_events import PoisonMessage, decode_event
 from montecarlo.v1.events_pb2 import AssessmentCompletedEvent
 
@@ -24,7 +27,10 @@ def run(args: Namespace) -> int:
         read = decode_event({}, MessageToJson(event).encode())
     except PoisonMessage as refused:
         raise CliError(f"The service would refuse this event: {refused}", exit_code=USAGE) from None
-    where = kafka.publish(args.brokers, event)
+    access = load_kafka(os.environ | {"KAFKA_BROKERS": args.brokers})
+    if access.exposed():
+        sys.stderr.write(f"warning: {access.exposed()}\n")
+    where = kafka.publish(access, event)
     console = render.stdout()
     console.print(
         f"Published event {event.id} of assessment {event.assessment_id} to {where}.", markup=False, soft_wrap=True

@@ -53,6 +53,8 @@ def where(environment: Environment) -> str:
             return f"gRPC on {grpc}, HTTP on {http}"
         case {"REDIS_HOST": host, "REDIS_PORT": port}:
             return f"{host}:{port}"
+        case {"KAFKA_BROKERS": brokers}:
+            return brokers
         case found:
             return next((value.rpartition("@")[2].partition("?")[0] for value in found.values()), "")
 

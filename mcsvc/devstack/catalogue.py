@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from mcsvc.devstack.broker import EmbeddedBroker
+from mcsvc.devstack.broker import EmbeddedBroker, NamedBrokers
 from mcsvc.devstack.core import SampleCoreService
 from mcsvc.devstack.engine import LocalEngine
 from mcsvc.devstack.parts import External, Part, is_named
@@ -44,7 +44,7 @@ def _database() -> Part:
 
 def _brokers() -> Part:
     if is_named("KAFKA_BROKERS"):
-        return External(name="broker", title="Kafka", variable="KAFKA_BROKERS", default_port=9092)
+        return NamedBrokers()
     return EmbeddedBroker()
 
 

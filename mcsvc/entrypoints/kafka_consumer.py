@@ -9,7 +9,6 @@ it again, and the event's key makes a second reading harmless.
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,8 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from mcsvc.domain.errors import Retryable
 from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
 from mcsvc.entrypoints.dead_letters import Origin
+from mcsvc.kafka_access import KafkaAccess
+from mcsvc.kafka_troubles import LOGGER, Troubles, remedy
 from mcsvc.observability.logs import get_logger
 from mcsvc.ports.clock import Clock
 
@@ -41,7 +42,7 @@ class _Held:
 class ConsumerSettings:
     """Where to read, and how long a message that cannot be done now waits, at first and at most."""
 
-    brokers: str
+    access: KafkaAccess
     client_id: str
     group_id: str
     topic: str
@@ -59,11 +60,11 @@ class AssessmentConsumer:
         self._inbox = inbox
         self._clock = clock
         self._held: dict[_Place, _Held] = {}
+        self._troubles = Troubles()
         session_ms = int(settings.session_timeout.total_seconds() * 1000)
         self._consumer = Consumer(
-            {
-                "bootstrap.servers": settings.brokers,
-                "client.id": settings.client_id,
+            settings.access.client(settings.client_id)
+            | {
                 "group.id": settings.group_id,
                 "auto.offset.reset": "earliest",
                 "enable.auto.commit": True,
@@ -73,8 +74,8 @@ class AssessmentConsumer:
                 "heartbeat.interval.ms": min(session_ms // 3, 3_000),
                 "allow.auto.create.topics": True,
                 "topic.metadata.refresh.interval.ms": 10_000,
-                "error_cb": _log_error,
-                "logger": logging.getLogger("mcsvc.librdkafka"),
+                "error_cb": self._note_error,
+                "logger": LOGGER,
             }
         )
         self._consumer.subscribe([settings.topic], on_revoke=self._dropped, on_lost=self._dropped)
@@ -96,7 +97,7 @@ class AssessmentConsumer:
             return done
         error = message.error()
         if error is not None:
-            _log_error(error)
+            self._note_error(error)
             return done
         return self._take(_origin(message)) or done
 
@@ -158,6 +159,10 @@ class AssessmentConsumer:
                 self._consumer.resume([partition])  # a pause would outlive the assignment
         _log.info("partitions_dropped", partitions=[partition.partition for partition in partitions])
 
+    def _note_error(self, error: KafkaError) -> None:
+        if self._troubles.hear(error):
+            _log.warning("kafka_error", error=error.str(), remedy=remedy(error))
+
 
 def _origin(message: Message) -> Origin:
     headers: Any = message.headers() or []
@@ -173,7 +178,3 @@ def _origin(message: Message) -> Origin:
 
 def _bytes(value: str | bytes | None) -> bytes | None:
     return value.encode() if isinstance(value, str) else value
-
-
-def _log_error(error: KafkaError) -> None:
-    _log.warning("kafka_error", error=str(error), remedy="librdkafka goes on by itself; check the brokers and topic.")

@@ -22,6 +22,7 @@ from mcsvc.observability.logs import get_logger
 from mcsvc.observability.metrics import Metrics
 
 _log = get_logger(__name__)
+_NOT_ASKED = "not asked yet"
 _ANSWER_WITHIN = timedelta(seconds=10)  # longer than pings take to say by themselves what is wrong
 
 
@@ -58,9 +59,7 @@ class Monitor:
         self._looking = Lock()
         self._lock = Lock()
         self._draining = False
-        self._health = {
-            each.name: Health(up=False, required=each.required, detail="not asked yet") for each in dependencies
-        }
+        self._health = {each.name: Health(up=False, required=each.required, detail=_NOT_ASKED) for each in dependencies}
 
     def listen(self, on_change: Callable[[bool], None]) -> None:
         """Be told of readiness after every look and at the start of draining."""
@@ -97,7 +96,7 @@ class Monitor:
             before, self._health = self._health, found
         for name, health in found.items():
             self._metrics.dependency_up.set(int(health.up), {"dependency": name})
-            if health.up != before[name].up:
+            if health.up != before[name].up or before[name].detail == _NOT_ASKED:
                 tell = _log.info if health.up else _log.warning
                 tell("dependency_up" if health.up else "dependency_down", dependency=name, detail=health.detail)
         self._announce()

@@ -12,8 +12,10 @@ import pytest
 from mcsvc.adapters.kafka import KafkaPublisher
 from mcsvc.adapters.memory.events import MemoryPublisher
 from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
+from mcsvc.kafka_access import KafkaAccess
 from mcsvc.ports.events import EventPublisher
 from mcsvc.ports.job_store import OutboxEvent
+from tests.apache_kafka import EACH_BROKER, address_of
 from tests.broker import headers_of, make_topics, read, running_broker
 
 WAIT = timedelta(seconds=10)
@@ -23,13 +25,19 @@ def event(topic: str, key: str = "k") -> OutboxEvent:
     return OutboxEvent(id=str(uuid4()), topic=topic, key=key, payload=b'{"a": 1}', headers={"ce_id": "1"})
 
 
+@pytest.fixture(params=EACH_BROKER)
+def kafka_brokers(request: pytest.FixtureRequest) -> str:
+    """Each broker in turn."""
+    return address_of(request)
+
+
 @pytest.fixture(params=["memory", "kafka"])
-def publisher(request: pytest.FixtureRequest) -> Iterator[EventPublisher]:
+def publisher(request: pytest.FixtureRequest, kafka_brokers: str) -> Iterator[EventPublisher]:
     """Each publisher in turn."""
     if request.param == "memory":
         yield MemoryPublisher()
         return
-    kafka = KafkaPublisher(brokers=request.getfixturevalue("kafka_brokers"), client_id="test")
+    kafka = KafkaPublisher(KafkaAccess(brokers=kafka_brokers), client_id="test")
     yield kafka
     kafka.close()
 
@@ -48,7 +56,7 @@ def test_it_answers(publisher: EventPublisher) -> None:
 
 
 def test_an_event_arrives_with_key_payload_and_headers(kafka_brokers: str, topic: str) -> None:
-    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    kafka = KafkaPublisher(KafkaAccess(brokers=kafka_brokers), client_id="test")
     events = [event(topic, key="same") for _ in range(3)]
     kafka.publish(events, timeout=WAIT)
     kafka.close()
@@ -59,7 +67,7 @@ def test_an_event_arrives_with_key_payload_and_headers(kafka_brokers: str, topic
 
 
 def test_a_raw_message_is_sent_as_it_is(kafka_brokers: str, topic: str) -> None:
-    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    kafka = KafkaPublisher(KafkaAccess(brokers=kafka_brokers), client_id="test")
     kafka.send(topic, key=None, value=b"\xff", headers=[("a", b"b")], timeout=WAIT)
     kafka.close()
     [message] = read(kafka_brokers, topic, 1)
@@ -67,7 +75,7 @@ def test_a_raw_message_is_sent_as_it_is(kafka_brokers: str, topic: str) -> None:
 
 
 def test_a_message_that_is_too_large_is_no_outage(kafka_brokers: str, topic: str) -> None:
-    kafka = KafkaPublisher(brokers=kafka_brokers, client_id="test")
+    kafka = KafkaPublisher(KafkaAccess(brokers=kafka_brokers), client_id="test")
     with pytest.raises(MessageTooLarge, match=topic):
         kafka.send(topic, key=None, value=b"x" * 1_020_000, headers=[], timeout=WAIT)
     kafka.send(topic, key=None, value=b"small", headers=[], timeout=WAIT)
@@ -79,7 +87,7 @@ def test_a_message_that_is_too_large_is_no_outage(kafka_brokers: str, topic: str
 def test_a_broker_that_is_away_acknowledges_nothing_and_is_said_to_be_away(tmp_path: Path) -> None:
     with running_broker(tmp_path) as address:
         make_topics(address, ["t"])
-        kafka = KafkaPublisher(brokers=address, client_id="test", delivery_timeout=timedelta(seconds=3))
+        kafka = KafkaPublisher(KafkaAccess(brokers=address), client_id="test", delivery_timeout=timedelta(seconds=3))
         kafka.ping()  # it has found the broker: what the delivery then takes is the delivery
         assert len(kafka.publish([event("t")], timeout=WAIT)) == 1
     assert kafka.publish([event("t")], timeout=timedelta(seconds=4)) == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ import yaml
 
 from mcsvc import config
 from mcsvc.entrypoints.grpc.server import LIVENESS
+from tests.certificates import authority
 from tests.deployment import manifests as m
 
 DATABASE = "postgresql://user:password@host/name"
@@ -22,8 +25,7 @@ def loaded(overlay: str) -> config.Config:
     """What the service would make of its environment in the cluster."""
     rendered = m.overlay(overlay)
     pod = m.service_pod(rendered)
-    secrets = {name: DATABASE if name == "DATABASE_URL" else "secret" for name in m.secret_names(pod)}
-    return config.load(m.settings(rendered, pod) | secrets)
+    return config.load(m.settings(rendered, pod) | {"DATABASE_URL": DATABASE})
 
 
 def before_sigterm(pod: m.Manifest) -> timedelta:
@@ -116,6 +118,24 @@ def test_only_a_required_secret_must_be_in_the_secret(overlay: str) -> None:
         if reference is not None:
             assert reference["key"] == each["name"]
             assert reference.get("optional", False) is (each["name"] in m.config_defaults())
+
+
+def test_a_cluster_that_asks_for_tls_and_a_login_is_reached_by_its_secrets_alone(overlay: str, tmp_path: Path) -> None:
+    rendered = m.overlay(overlay)
+    pod = m.service_pod(rendered)
+    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "kafka"]
+    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "kafka"]
+    assert volume["secret"] == {"secretName": "mcsvc-kafka", "optional": True}
+    assert mount["readOnly"]
+    documented = (m.ROOT / "docs/deployment.md").read_text().split("\n## Kafka\n")[1]
+    settings = dict(re.findall(r"^(KAFKA_\w+)=(\S+)$", documented, re.MULTILINE))
+    files = {name: path for name, path in settings.items() if name.endswith("_FILE")}
+    assert {str(Path(path).parent) for path in files.values()} == {mount["mountPath"]}
+    own = authority(tmp_path).own
+    there = dict(zip(sorted(files), (own.certificate, own.certificate, own.key), strict=True))
+    secrets = {"DATABASE_URL": DATABASE, "KAFKA_SASL_PASSWORD": "secret"}
+    environ = m.settings(rendered, pod) | settings | {name: str(path) for name, path in there.items()} | secrets
+    assert config.load(environ).kafka_access().security_protocol == "sasl_ssl"
 
 
 def test_the_migration_runs_the_same_image_against_the_same_database(overlay: str) -> None:

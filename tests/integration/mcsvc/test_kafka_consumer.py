@@ -3,90 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from uuid import uuid4
+from collections.abc import Iterator
 
 import pytest
 
-from mcsvc.adapters.clock import SystemClock
-from mcsvc.adapters.kafka import KafkaPublisher
-from mcsvc.app.ingest_assessment import AssessmentCompleted, IngestAssessment
 from mcsvc.domain.errors import StoreUnavailable
-from mcsvc.domain.job import Job
-from mcsvc.entrypoints.assessment_inbox import AssessmentInbox
-from mcsvc.entrypoints.dead_letters import DeadLetters
-from mcsvc.entrypoints.kafka_consumer import AssessmentConsumer, ConsumerSettings
-from mcsvc.ports.job_store import JobFilter
-from tests.broker import headers_of, make_topics, read, send
-from tests.mcsvc_harness import System
+from tests.apache_kafka import EACH_BROKER, address_of
+from tests.broker import headers_of, read, send
+from tests.consumers import Consumers, body, drive
 
 pytestmark = pytest.mark.stack
-DEADLINE_S = 30.0
-POLL = timedelta(milliseconds=100)
 
 
-def body(number: int) -> bytes:
-    event = {"id": f"e-{number}", "source": "core", "assessment_id": f"A-{number}", "outcome": "PASSED"}
-    return json.dumps(event).encode()
-
-
-class Consumers:
-    """Consumers of one group on one topic, over one store."""
-
-    def __init__(self, brokers: str, topic: str) -> None:
-        self.brokers = brokers
-        self.topic = topic
-        self.dead_letters = f"{topic}.dlq"
-        make_topics(brokers, [self.dead_letters])
-        self.system = System()
-        self.publisher = KafkaPublisher(brokers=brokers, client_id="test")
-        self._ingest = IngestAssessment(trigger=self.system.trigger)
-        self._done: list[str] = []
-        self._group = f"group-{uuid4().hex}"
-
-    @contextmanager
-    def one(self) -> Iterator[AssessmentConsumer]:
-        """A member of the group."""
-        recorder = self.system.recorder
-        inbox = AssessmentInbox(
-            ingest=self._noted,
-            dead_letters=DeadLetters(sender=self.publisher, topic=self.dead_letters),
-            tracer=recorder.tracer,
-            metrics=recorder.metrics,
-        )
-        settings = ConsumerSettings(
-            brokers=self.brokers,
-            client_id="test",
-            group_id=self._group,
-            topic=self.topic,
-            session_timeout=timedelta(seconds=4),
-            retry_base=timedelta(milliseconds=10),
-            retry_cap=timedelta(milliseconds=40),
-        )
-        consumer = AssessmentConsumer(settings, inbox, SystemClock())
-        try:
-            yield consumer
-        finally:
-            consumer.close()
-
-    def _noted(self, event: AssessmentCompleted) -> Job | None:
-        job = self._ingest(event)
-        self._done.append(event.assessment_id)
-        return job
-
-    def ingested(self) -> list[str]:
-        """Assessments that have a job, in the order in which they were first done."""
-        made = {job.subject.ref for job in self.system.store.find(JobFilter(), limit=100)}
-        assert made == set(self._done)
-        return list(dict.fromkeys(self._done))
-
-    def outcomes(self) -> dict[str, int]:
-        return self.system.recorder.counts("mcsvc.consumer.messages")
+@pytest.fixture(params=EACH_BROKER)
+def kafka_brokers(request: pytest.FixtureRequest) -> str:
+    """Each broker in turn."""
+    return address_of(request)
 
 
 @pytest.fixture
@@ -95,15 +28,6 @@ def consumers(kafka_brokers: str, topic: str) -> Iterator[Consumers]:
     made = Consumers(kafka_brokers, topic)
     yield made
     made.publisher.close()
-
-
-def drive(*members: AssessmentConsumer, until: Callable[[], bool]) -> None:
-    """Run the members in turn until the condition holds."""
-    deadline = time.monotonic() + DEADLINE_S
-    while not until():
-        assert time.monotonic() < deadline, "the condition did not come to hold"
-        for member in members:
-            member.run_once(wait=POLL)
 
 
 def test_poison_and_an_outage_neither_stop_nor_skip(consumers: Consumers) -> None:

@@ -28,6 +28,7 @@ from mcsvc.devstack.errors import PartFailed, StackError
 from mcsvc.devstack.parts import Environment
 from mcsvc.devstack.run import Run
 from mcsvc.devstack.stack import Stack
+from mcsvc.kafka_access import KafkaAccess
 from montecarlo.v1.events_pb2 import SimulationCompletedEvent, SimulationFailedEvent
 from tests.broker import running_broker
 
@@ -218,8 +219,13 @@ def brokers() -> Iterator[str]:
         yield running_stack.environment["KAFKA_BROKERS"]
 
 
-def test_an_event_is_acknowledged_by_the_broker(brokers: str) -> None:
-    assert kafka.publish(brokers, new_event("asm-1")).startswith("assessment.completed [")
+@pytest.fixture
+def access(brokers: str) -> KafkaAccess:
+    return KafkaAccess(brokers=brokers)
+
+
+def test_an_event_is_acknowledged_by_the_broker(access: KafkaAccess) -> None:
+    assert kafka.publish(access, new_event("asm-1")).startswith("assessment.completed [")
 
 
 @pytest.mark.parametrize(("outcome", "simulated"), [("PASSED", True), ("passed", True), ("NOPE", False)])
@@ -237,36 +243,39 @@ def test_of_an_event_that_is_not_simulated_it_is_said_that_it_is_not(
 
 def test_brokers_that_do_not_answer_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mcsvc.cli.kafka.TIMEOUT_S", 0.2)
-    with pytest.raises(CliError, match=r"No Kafka broker at 127\.0\.0\.1:1 took the event"):
-        kafka.publish("127.0.0.1:1", new_event("asm-1"))
+    with pytest.raises(CliError, match=r"No Kafka broker at 127\.0\.0\.1:1 took the event: .*KAFKA_BROKERS"):
+        kafka.publish(KafkaAccess(brokers="127.0.0.1:1"), new_event("asm-1"))
 
 
 @pytest.fixture
-def outcomes(brokers: str) -> Iterator[kafka.Outcomes]:
-    reader = kafka.Outcomes(brokers)
+def outcomes(access: KafkaAccess) -> Iterator[kafka.Outcomes]:
+    reader = kafka.Outcomes(access)
     yield reader
     reader.close()
 
 
-def test_the_completion_event_of_the_assessment_is_found_among_others(brokers: str, outcomes: kafka.Outcomes) -> None:
+def test_the_completion_event_of_the_assessment_is_found_among_others(
+    access: KafkaAccess, outcomes: kafka.Outcomes
+) -> None:
     for name in ("other", "asm-1"):
-        kafka.send(brokers, kafka.COMPLETED, name, SimulationCompletedEvent(assessment_id=name, simulation_id=name))
+        kafka.send(access, kafka.COMPLETED, name, SimulationCompletedEvent(assessment_id=name, simulation_id=name))
     event = outcomes.wait_for("asm-1", timeout_s=20, check=lambda: None)
     assert event.simulation_id == "asm-1"
 
 
-def test_a_failure_event_is_told_with_its_reason(brokers: str, outcomes: kafka.Outcomes) -> None:
+def test_a_failure_event_is_told_with_its_reason(access: KafkaAccess, outcomes: kafka.Outcomes) -> None:
     failed = SimulationFailedEvent(assessment_id="asm-2")
     failed.error.code, failed.error.message = "SUBJECT_NOT_FOUND", "No assessment asm-2."
-    kafka.send(brokers, kafka.FAILED, "asm-2", failed)
+    kafka.send(access, kafka.FAILED, "asm-2", failed)
     with pytest.raises(CliError, match="SUBJECT_NOT_FOUND: No assessment asm-2"):
         outcomes.wait_for("asm-2", timeout_s=20, check=lambda: None)
 
 
 def test_the_first_event_of_a_topic_is_found_though_there_was_no_such_topic_before(tmp_path: Path) -> None:
     with running_broker(tmp_path) as fresh:
-        reader = kafka.Outcomes(fresh)
-        kafka.send(fresh, kafka.COMPLETED, "asm-4", SimulationCompletedEvent(assessment_id="asm-4", simulation_id="s"))
+        access = KafkaAccess(brokers=fresh)
+        reader = kafka.Outcomes(access)
+        kafka.send(access, kafka.COMPLETED, "asm-4", SimulationCompletedEvent(assessment_id="asm-4", simulation_id="s"))
         assert reader.wait_for("asm-4", timeout_s=20, check=lambda: None).simulation_id == "s"
         reader.close()
 
@@ -281,7 +290,7 @@ def test_brokers_that_make_no_topic_are_told_of_the_one_that_is_missing(
     monkeypatch.setattr("mcsvc.cli.kafka.TIMEOUT_S", 1)
     missing = re.escape(f"has no topic {kafka.COMPLETED} and makes none when asked for it. Create it.")
     with running_broker(tmp_path) as fresh, pytest.raises(CliError, match=missing):
-        kafka.Outcomes(fresh)
+        kafka.Outcomes(KafkaAccess(brokers=fresh))
 
 
 def test_waiting_for_an_event_ends_when_a_part_has_ended(outcomes: kafka.Outcomes, tmp_path: Path) -> None:

@@ -19,6 +19,12 @@ MINIMAL = {
     "RAY_SERVE_URL": "grpc://ray:9000",
     "CORE_SERVICE_URL": "http://core:8080/",
 }
+LOGIN = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "scram-sha-512",
+    "KAFKA_SASL_USERNAME": "mcsvc",
+    "KAFKA_SASL_PASSWORD": "hunter2",
+}
 
 
 def test_four_variables_suffice() -> None:
@@ -71,6 +77,12 @@ def test_one_message_names_all_that_is_missing_or_malformed() -> None:
         ("MCSVC_KAFKA_SESSION_TIMEOUT_S", "400"),
         ("MCSVC_KAFKA_SESSION_TIMEOUT_S", "0.1"),
         ("MCSVC_LEASE_S", "0.001"),
+        ("KAFKA_SECURITY_PROTOCOL", "tls"),
+        ("KAFKA_SASL_MECHANISM", "GSSAPI"),
+        ("KAFKA_CA_FILE", "/there/is/no/ca.crt"),
+        ("KAFKA_CA_FILE", "/"),
+        ("KAFKA_CA_FILE", "pyproject.toml"),
+        ("KAFKA_KEY_FILE", "/there/is/no/tls.key"),
     ],
 )
 def test_malformed_values_are_refused_by_name(name: str, value: str) -> None:
@@ -93,8 +105,9 @@ def test_a_session_timeout_that_is_accepted_is_one_that_the_kafka_client_takes(v
 
 
 def test_secrets_are_never_printed() -> None:
-    config = load({**MINIMAL, "REDIS_PASSWORD": "hunter2", "MCSVC_CORE_SERVICE_TOKEN": "hunter2"})
-    assert "hunter2" not in f"{config!r} {config} {config.database_url}"
+    secrets = {"REDIS_PASSWORD": "hunter2", "MCSVC_CORE_SERVICE_TOKEN": "hunter2", "KAFKA_SASL_PASSWORD": "hunter2"}
+    config = load({**MINIMAL, **LOGIN, **secrets})
+    assert "hunter2" not in f"{config!r} {config} {config.database_url} {config.kafka_access()}"
     assert config.database_url.reveal() == MINIMAL["DATABASE_URL"]
     with pytest.raises(ConfigError) as caught:
         load({**MINIMAL, "DATABASE_URL": "mysql://user:hunter2@db"})
@@ -119,6 +132,7 @@ def test_secrets_are_never_printed() -> None:
         ("RAY_SERVE_URL", "grpc://user:hunter2@ray:9000", "without user or password"),
         ("REDIS_HOST", "redis://:hunter2@redis", "without scheme, user, password"),
         ("REDIS_PASSWORD", "hunter2\udcff", "in UTF-8"),
+        ("KAFKA_SASL_PASSWORD", "hunter2\udcff", "in UTF-8"),
         ("MCSVC_CORE_SERVICE_TOKEN", "hunter2\ntoken", "printable ASCII"),
         ("MCSVC_CORE_SERVICE_TOKEN", "hunter2\x01", "printable ASCII"),
         ("MCSVC_CORE_SERVICE_TOKEN", "hunter2é", "printable ASCII"),

@@ -18,8 +18,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from redis import Redis
 
+from mcsvc.config import load_kafka
 from mcsvc.devstack import catalogue, ports, postgres, stack
-from mcsvc.devstack.broker import TOPICS, EmbeddedBroker
+from mcsvc.devstack.broker import NO_LOGIN, TOPICS, EmbeddedBroker
 from mcsvc.devstack.core import SampleCoreService
 from mcsvc.devstack.engine import LocalEngine
 from mcsvc.devstack.errors import StackError
@@ -29,7 +30,7 @@ from mcsvc.devstack.redis import EmbeddedRedis, redis_server
 from mcsvc.devstack.run import Run
 
 NAMES = (
-    "DATABASE_URL", "KAFKA_BROKERS", "RAY_SERVE_URL", "CORE_SERVICE_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD",
+    "DATABASE_URL", *NO_LOGIN, "RAY_SERVE_URL", "CORE_SERVICE_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD",
 )  # fmt: skip
 
 
@@ -138,8 +139,6 @@ def named(part: str) -> Iterator[Mapping[str, str]]:
 @pytest.mark.parametrize(
     ("variable", "value", "part"),
     [
-        ("KAFKA_BROKERS", "127.0.0.1:{port},other:9092", "broker"),
-        ("KAFKA_BROKERS", "127.0.0.1:1, 127.0.0.1:{port}", "broker"),
         ("RAY_SERVE_URL", "grpc://127.0.0.1:{port}", "engine"),
         ("RAY_SERVE_URL", "127.0.0.1:{port}", "engine"),
         ("CORE_SERVICE_URL", "http://127.0.0.1:{port}/core", "core-service"),
@@ -153,6 +152,34 @@ def test_a_named_server_takes_the_place_of_the_embedded_one(
         monkeypatch.setenv(variable, address)
         with named(part) as environment:
             assert environment == {variable: address}
+
+
+@pytest.mark.parametrize("listed", ["{one},other:9092", "127.0.0.1:1, {one}"])
+def test_named_brokers_of_which_one_answers_take_the_place_of_the_embedded_one(
+    monkeypatch: pytest.MonkeyPatch, kafka_brokers: str, listed: str
+) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", listed.format(one=kafka_brokers))
+    with named("broker") as environment:
+        assert environment == {"KAFKA_BROKERS": listed.format(one=kafka_brokers).replace(" ", "")}
+
+
+def test_how_to_log_in_to_named_brokers_is_handed_on_and_its_contradictions_are_told(
+    monkeypatch: pytest.MonkeyPatch, kafka_brokers: str
+) -> None:
+    monkeypatch.setenv("KAFKA_BROKERS", kafka_brokers)
+    monkeypatch.setenv("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
+    with named("broker") as environment:
+        assert environment == {"KAFKA_BROKERS": kafka_brokers, "KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hunter2")
+    with pytest.raises(StackError, match="with KAFKA_SASL_PASSWORD: set it to sasl_ssl") as caught, named("broker"):
+        pass
+    assert "hunter2" not in str(caught.value)
+
+
+def test_the_embedded_broker_is_reached_as_it_is_whatever_is_set_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_SASL_PASSWORD", "hunter2")
+    with stack.running([EmbeddedBroker()], ignore) as running:
+        assert load_kafka(os.environ | running.environment).security_protocol == "plaintext"
 
 
 def test_a_named_server_that_does_not_answer_is_an_error_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import httpx
 import pytest
 from google.protobuf import json_format
 
-from mcsvc.domain.errors import EngineUnavailable, StoreUnavailable
+from mcsvc.domain.errors import EngineUnavailable, EventBusUnavailable, StoreUnavailable
 from mcsvc.domain.job import JobId
 from mcsvc.entrypoints.http.app import HttpApi
 from mcsvc.entrypoints.http.server import HttpServer
@@ -265,6 +265,16 @@ def test_what_does_not_answer_in_time_is_down_and_is_asked_once() -> None:
     while not monitor.ready():
         assert time.monotonic() < give_up_at
         monitor.run_once()
+
+
+def test_what_is_away_from_the_first_look_on_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    def away() -> None:
+        raise EventBusUnavailable("No broker.")
+
+    monitor = Monitor([Dependency(name="kafka", ping=away)], Recorder().metrics)
+    monitor.run_once()
+    monitor.run_once()
+    assert [line.getMessage() for line in caplog.records] == ["dependency_down"]
 
 
 def test_looks_at_the_same_time_are_made_one_after_the_other() -> None:
