@@ -37,11 +37,16 @@ class State(Enum):
 
 
 class Trigger(Enum):
-    """What made a job. The values are stored."""
+    """What made a job: who is waited for most comes first. The values are stored."""
 
     API = "api"
     ASSESSMENT_COMPLETED = "assessment_completed"
     SCHEDULE = "schedule"
+
+    @property
+    def rank(self) -> int:
+        """Jobs of a lower rank go first: a caller waits for the answer, a sweep has all night."""
+        return list(Trigger).index(self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,5 +18,5 @@ def ping_and_tell(store: JobStore, metrics: Metrics) -> None:
             reading.forget()
         raise
     metrics.jobs_pending.set(found.pending)
-    metrics.jobs_due_for.set(found.due_for.total_seconds())
+    metrics.jobs_due_for.set_each("trigger", {by.value: since.total_seconds() for by, since in found.due_for.items()})
     metrics.outbox_unsent.set(found.unsent)

@@ -25,6 +25,10 @@ from mcsvc.ports.job_store import JobStore
 
 _log = logging.getLogger("mcsvc.jobs")
 
+_BY_AGE_ONE_IN = 4
+"""Of so many jobs that a pool claims one is the longest due of all, its first to begin with: so no job waits for ever,
+whatever goes before it, however many pools there are and however few jobs each of them lives to claim."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSettings:
@@ -73,6 +77,7 @@ class WorkerPool:
         self._stopping = Event()
         self._changed = Condition()
         self._running: set[Term] = set()
+        self._claimed = 0
         self._claims = Loop("claims", self.claim_once, every=settings.poll_every)
         self._renewals = Loop("renewals", self._keeper.run_once, every=settings.renew_every)
         self._rescues = Loop("rescues", lambda: rescue() > 0, every=settings.rescue_every)
@@ -98,9 +103,9 @@ class WorkerPool:
     def claim_once(self) -> bool:
         """Claim as many jobs as there are free threads, and start them. Raises StoreUnavailable."""
         free = self._settings.threads - self.running()
-        if free > 0:
-            for job in self._store.claim_next(self.owner, limit=free, lease=self._settings.lease):
-                self._begin(job)
+        by_age = sum(number % _BY_AGE_ONE_IN == 0 for number in range(self._claimed, self._claimed + free))
+        if self._claim(self._store.claim_longest_due, by_age) == by_age:  # else nothing more is due
+            self._claim(self._store.claim_next, free - by_age)
         return False
 
     def wait_idle(self, *, within: timedelta) -> bool:
@@ -130,6 +135,13 @@ class WorkerPool:
             loop.ask_to_stop()
         countdown = Countdown(self._settings.halt_within).start()
         return [loop.stop(within=countdown.left()) for loop in loops][-1]
+
+    def _claim(self, claim: Callable[..., list[Job]], limit: int) -> int:
+        claimed = claim(self.owner, limit=limit, lease=self._settings.lease) if limit > 0 else []
+        self._claimed += len(claimed)
+        for job in claimed:
+            self._begin(job)
+        return len(claimed)
 
     def _begin(self, job: Job) -> None:
         term = term_of(job)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import final
 
@@ -19,20 +19,23 @@ class Reading:
     """A gauge of what was read last. It says nothing while that is not known."""
 
     def __init__(self) -> None:
-        self._value: float | None = None
+        self._read: list[Observation] = []
 
     def set(self, value: float) -> None:
         """What was just read."""
-        self._value = value
+        self._read = [Observation(value)]
+
+    def set_each(self, label: str, values: Mapping[str, float]) -> None:
+        """What was just read, a value for each value of the label."""
+        self._read = [Observation(value, {label: name}) for name, value in values.items()]
 
     def forget(self) -> None:
         """It could not be read."""
-        self._value = None
+        self._read = []
 
     def observe(self, _options: CallbackOptions) -> Iterable[Observation]:
         """For OpenTelemetry."""
-        value = self._value
-        return [] if value is None else [Observation(value)]
+        return self._read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +85,7 @@ class Metrics:
                 "mcsvc.sweep.last_success", unit="s", description="When a sweep last went well, since 1970"
             ),
             jobs_pending=reading("mcsvc.jobs.pending", "", f"Jobs that wait for a worker or a retry, {COUNTED}"),
-            jobs_due_for=reading("mcsvc.jobs.due_for", "s", "How long the job longest due has been so"),
+            jobs_due_for=reading("mcsvc.jobs.due_for", "s", "How long the job longest due has been so, by trigger"),
             outbox_unsent=reading("mcsvc.outbox.unsent", "", f"Events owed to Kafka, {COUNTED}"),
             dependency_up=meter.create_gauge("mcsvc.dependency.up", description="1 if the dependency answers, else 0"),
         )

@@ -52,10 +52,12 @@ EventOf = Callable[[Job], OutboxEvent]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits: `pending` jobs and `unsent` events; `due_for` is how long the job longest due has been so."""
+    """What waits: `pending` jobs and `unsent` events. `due_for` is for how long the job longest due of each trigger has
+    been so, 0 if none is.
+    """
 
     pending: int
-    due_for: timedelta
+    due_for: dict[Trigger, timedelta]
     unsent: int
 
 
@@ -114,10 +116,15 @@ class JobStore(Protocol):
         ...
 
     def claim_next(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
-        """Claim up to `limit` due PENDING jobs, longest due first; each comes back RUNNING under a new term.
+        """Claim up to `limit` due PENDING jobs, those of a lower `Trigger.rank` first, of one rank the longest due.
 
-        An owner that has handed a job back must not claim again: its terms would no longer be unique.
+        Each comes back RUNNING under a new term. An owner that has handed a job back must not claim again: its terms
+        would no longer be unique.
         """
+        ...
+
+    def claim_longest_due(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
+        """The same, longest due first, whatever made them: who claims so now and then lets no job wait for ever."""
         ...
 
     def renew(self, terms: Sequence[Term], *, lease: timedelta) -> set[Term]:

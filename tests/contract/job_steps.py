@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import partial
 
-from mcsvc.domain.job import Job, term_of
+from mcsvc.domain.job import Job, JobId, Trigger, term_of
 from mcsvc.ports.job_store import JobStore
 from tests.job_samples import FAILURE, LEASE, event_of, new_job, new_owner
 
@@ -19,6 +19,15 @@ def claimed(store: JobStore, job: Job | None = None, *, lease: timedelta = LEASE
     """A new job under its first term."""
     job = created(store, job)
     return next(mine for mine in store.claim_next(new_owner(), limit=100, lease=lease) if mine.id == job.id)
+
+
+def due(store: JobStore, *jobs: tuple[Trigger, int]) -> list[JobId]:
+    """Pending jobs, each of a trigger and due for so many minutes, put off if that is below 0; no others may be due."""
+    ids = [created(store, new_job(trigger=trigger)).id for trigger, _ in jobs]
+    terms = {job.id: term_of(job) for job in store.claim_longest_due(new_owner(), limit=len(jobs), lease=LEASE)}
+    for job_id, (_, minutes) in zip(ids, jobs, strict=True):
+        store.retry(terms[job_id], FAILURE, delay=timedelta(minutes=-minutes))
+    return ids
 
 
 def owe(store: JobStore, *, key: str = "") -> Job:

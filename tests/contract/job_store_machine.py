@@ -1,7 +1,8 @@
 """A job store against a model of it, under random histories of workers that stall, die, wake late and shut down.
 
 What must hold after every step: a running job has one owner; attempts never exceed their cap; a finished job owes
-exactly one event, any other none; what is cancelled stays so. And no write succeeds under a term that is over.
+exactly one event, any other none; what is cancelled stays so. No write succeeds under a term that is over. And a claim
+takes the jobs whose turn it is.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from mcsvc.app.rescue_jobs import RescueJobs
 from mcsvc.app.run_policy import RunPolicy
 from mcsvc.domain.errors import IllegalMove, LeaseLost
-from mcsvc.domain.job import JobId, OwnerId, Progress, State, Term, Timing, term_of
+from mcsvc.domain.job import JobId, OwnerId, Progress, State, Term, Timing, Trigger, term_of
 from mcsvc.ports.job_store import JobFilter, JobStore
 from tests.job_samples import AT_ONCE, FAILURE, LEASE, NO_LEASE, RESULT, SNAPSHOT, event_of, new_job, new_owner
 
@@ -56,18 +57,20 @@ class JobStoreMachine(RuleBasedStateMachine):
         self.sent: list[str] = []
 
     @precondition(lambda self: len(self.jobs) < MOST_JOBS)
-    @rule(max_attempts=st.integers(1, 3))
-    def create(self, max_attempts: int) -> None:
-        job, made = self.store.create(new_job(job_id=self._next_id(), max_attempts=max_attempts))
+    @rule(max_attempts=st.integers(1, 3), trigger=st.sampled_from(Trigger))
+    def create(self, max_attempts: int, trigger: Trigger) -> None:
+        job, made = self.store.create(new_job(job_id=self._next_id(), max_attempts=max_attempts, trigger=trigger))
         assert made
         self.jobs[job.id] = ModelJob(max_attempts=max_attempts)
 
-    @rule(target=terms, worker=st.integers(0, 1), limit=st.integers(1, 3))
-    def claim(self, worker: int, limit: int):  # type: ignore[no-untyped-def]  # MultipleResults is not public
+    @rule(target=terms, worker=st.integers(0, 1), limit=st.integers(1, 3), by_age=st.booleans())
+    def claim(self, *, worker: int, limit: int, by_age: bool):  # type: ignore[no-untyped-def]  # MultipleResults is not public
         owner = self.owners[worker]
-        pending = [job for job in self.jobs.values() if job.state is State.PENDING]
-        claimed = self.store.claim_next(owner, limit=limit, lease=LEASE)
-        assert len(claimed) == min(limit, len(pending))
+        pending = self.store.find(JobFilter(state=State.PENDING), limit=100)
+        turns = sorted(pending, key=lambda job: (0 if by_age else job.trigger.rank, job.run_after, job.id))
+        claim = self.store.claim_longest_due if by_age else self.store.claim_next
+        claimed = claim(owner, limit=limit, lease=LEASE)
+        assert [job.id for job in claimed] == [job.id for job in turns[:limit]]
         for job in claimed:
             model = self.jobs[job.id]
             assert model.state is State.PENDING

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from mcsvc.domain.job import Job, State, Timing, Trigger, term_of
 from mcsvc.domain.subject import Subject, SubjectKind
 from mcsvc.ports.job_store import Backlog, Cursor, JobFilter, JobStore
-from tests.contract.job_steps import claimed, created, owe
+from tests.contract.job_steps import claimed, created, due, owe
 from tests.job_samples import (
     ACCOUNT,
     ASSESSMENT,
@@ -19,6 +21,7 @@ from tests.job_samples import (
 )
 
 HOUR = timedelta(hours=1)
+NONE_DUE = dict.fromkeys(Trigger, timedelta(0))
 TIMING = Timing(queued_s=0.5, fetch_s=1.5, simulate_s=2.5)
 
 
@@ -95,23 +98,30 @@ def test_an_event_is_owed_until_it_is_marked_sent(store: JobStore) -> None:
 
 
 def test_a_backlog_counts_what_waits_up_to_a_limit(store: JobStore) -> None:
-    assert store.backlog(most=10) == Backlog(pending=0, due_for=timedelta(0), unsent=0)
+    assert store.backlog(most=10) == Backlog(pending=0, due_for=NONE_DUE, unsent=0)
     for _ in range(3):
         owe(store)
     store.mark_sent([store.unsent(limit=1)[0].id])
-    store.retry(term_of(claimed(store)), FAILURE, delay=-HOUR)
-    for _ in range(2):
+    for _ in range(3):
         created(store)
     found = store.backlog(most=10)
     assert (found.pending, found.unsent) == (3, 2)
-    assert HOUR <= found.due_for < 2 * HOUR
     limited = store.backlog(most=1)
     assert (limited.pending, limited.unsent) == (1, 1)
 
 
+@pytest.mark.parametrize("trigger", Trigger)
+def test_a_backlog_tells_for_how_long_the_job_longest_due_of_each_trigger_is(store: JobStore, trigger: Trigger) -> None:
+    due(store, (trigger, 60), (trigger, 180), (trigger, -60))
+    found = store.backlog(most=10).due_for
+    assert 3 * HOUR <= found.pop(trigger) < 4 * HOUR
+    assert found.keys() == set(Trigger) - {trigger}
+    assert set(found.values()) == {timedelta(0)}
+
+
 def test_a_job_put_off_is_pending_and_not_due(store: JobStore) -> None:
     store.retry(term_of(claimed(store)), FAILURE, delay=HOUR)
-    assert store.backlog(most=10) == Backlog(pending=1, due_for=timedelta(0), unsent=0)
+    assert store.backlog(most=10) == Backlog(pending=1, due_for=NONE_DUE, unsent=0)
 
 
 def test_an_event_one_relay_holds_is_not_given_to_another(store: JobStore) -> None:

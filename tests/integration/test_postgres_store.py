@@ -1,4 +1,4 @@
-"""What the PostgreSQL store does beyond the common contract: contention, outages, plans."""
+"""What the PostgreSQL store does beyond the common contract: contention, outages, jobs of a newer version."""
 
 from __future__ import annotations
 
@@ -19,14 +19,13 @@ import pytest
 
 from mcsvc.adapters.postgres import rows
 from mcsvc.adapters.postgres.migrate import migrate
-from mcsvc.adapters.postgres.queries import find_query, query
+from mcsvc.adapters.postgres.queries import query
 from mcsvc.adapters.postgres.session import Connection, Session, open_pool
 from mcsvc.adapters.postgres.store import PostgresJobStore
 from mcsvc.domain.errors import IllegalMove, JobUnreadable, LeaseLost, RequestIdReused, StoreUnavailable
 from mcsvc.domain.job import Job, JobId, State, Timing, Trigger, term_of
-from mcsvc.ports.job_store import Cursor, JobFilter
+from mcsvc.ports.job_store import JobFilter
 from tests.job_samples import LEASE, NO_LEASE, RESULT, event_of, new_job, new_owner
-from tests.postgres_server import PostgresServer
 
 T = TypeVar("T")
 pytestmark = pytest.mark.stack
@@ -66,11 +65,12 @@ def test_concurrent_creators_with_one_key_get_one_job(store: PostgresJobStore) -
 
 
 def test_concurrent_claimants_share_the_jobs_without_overlap(store: PostgresJobStore) -> None:
-    jobs = {store.create(new_job())[0].id for _ in range(30)}
+    jobs = {store.create(new_job(trigger=list(Trigger)[number % 3]))[0].id for number in range(30)}
 
-    def claim_all(_: int) -> list[JobId]:
+    def claim_all(number: int) -> list[JobId]:
         owner, mine = new_owner(), []
-        while claimed := store.claim_next(owner, limit=2, lease=LEASE):
+        claim = store.claim_longest_due if number % 2 else store.claim_next
+        while claimed := claim(owner, limit=2, lease=LEASE):
             for job in claimed:
                 store.succeed(term_of(job), RESULT, Timing(), event_of)
                 mine.append(job.id)
@@ -85,15 +85,37 @@ def test_concurrent_claimants_share_the_jobs_without_overlap(store: PostgresJobS
     assert len(store.unsent(limit=100)) == len(jobs)
 
 
-def test_a_claimant_goes_past_a_job_that_another_transaction_holds(postgres_store: PostgresJobStore) -> None:
-    held, free = (postgres_store.create(new_job())[0] for _ in range(2))
+@pytest.mark.parametrize("claim", [PostgresJobStore.claim_next, PostgresJobStore.claim_longest_due])
+@pytest.mark.parametrize("trigger", Trigger)
+def test_a_claimant_goes_past_a_job_that_another_transaction_holds(
+    postgres_store: PostgresJobStore, claim: Callable[..., list[Job]], trigger: Trigger
+) -> None:
+    held, free, last = (
+        postgres_store.create(new_job(trigger=each))[0] for each in (trigger, trigger, Trigger.SCHEDULE)
+    )
 
     def claim_meanwhile(connection: psycopg.Connection[Any]) -> list[Job]:
         connection.execute(query("job_by_id_locked"), {"id": held.id})
         with ThreadPoolExecutor(1) as other:
-            return other.submit(postgres_store.claim_next, new_owner(), limit=2, lease=LEASE).result(WAIT_S)
+            return other.submit(claim, postgres_store, new_owner(), limit=3, lease=LEASE).result(WAIT_S)
 
-    assert [job.id for job in postgres_store.session.transact(claim_meanwhile)] == [free.id]
+    assert [job.id for job in postgres_store.session.transact(claim_meanwhile)] == [free.id, last.id]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_a_claim_holds_no_more_jobs_than_it_takes(postgres_store: PostgresJobStore, limit: int) -> None:
+    for trigger in sorted([*Trigger] * 2, key=lambda trigger: trigger.rank):
+        postgres_store.create(new_job(trigger=trigger))
+    params = {**rows.KNOWN, "owner": new_owner(), "limit": limit, "lease": LEASE}
+
+    def claim_meanwhile(connection: psycopg.Connection[Any]) -> tuple[int, list[Job]]:
+        mine = connection.execute(query("claim_next"), params).fetchall()
+        with ThreadPoolExecutor(1) as other:
+            theirs = other.submit(postgres_store.claim_next, new_owner(), limit=9, lease=LEASE).result(WAIT_S)
+        return len(mine), theirs
+
+    mine, theirs = postgres_store.session.transact(claim_meanwhile)
+    assert (mine, len(theirs)) == (limit, 6 - limit)
 
 
 def test_of_a_cancel_and_a_finish_at_once_exactly_one_wins(store: PostgresJobStore) -> None:
@@ -343,9 +365,11 @@ def test_a_job_of_a_newer_version_is_left_to_it_and_stops_no_other(
     postgres_store: PostgresJobStore, newer: bytes
 ) -> None:
     unknown, known = mixed(postgres_store, newer)
-    for wanted in known:
-        assert [job.id for job in postgres_store.claim_next(new_owner(), limit=1, lease=LEASE)] == [wanted.id]
+    for number, wanted in enumerate(known):
+        claim = postgres_store.claim_longest_due if number % 2 else postgres_store.claim_next
+        assert [job.id for job in claim(new_owner(), limit=1, lease=LEASE)] == [wanted.id]
     assert postgres_store.claim_next(new_owner(), limit=9, lease=LEASE) == []
+    assert postgres_store.claim_longest_due(new_owner(), limit=9, lease=LEASE) == []
     [row] = postgres_store.session.ask(b"SELECT state, attempt FROM jobs WHERE id = %(id)s", {"id": unknown.id})
     assert (row["state"], row["attempt"]) == ("pending", 0)
 
@@ -382,86 +406,3 @@ def test_who_asks_for_a_job_of_a_newer_version_is_told_to_ask_that_version(
     again = replace(new_job(dedup_key=unknown.dedup_key), body_digest="other")
     with pytest.raises(RequestIdReused):
         postgres_store.create(again)
-
-
-FILL = b"""
-INSERT INTO jobs (
-    id, dedup_key, body_digest, request_id, subject_kind, subject_ref, settings, trigger_kind, trace_parent, state,
-    attempt, max_attempts, owner, lease_until, create_time, run_after, finish_time, paths_done, paths_total,
-    input_digest, result_digest, queued_s, fetch_s, simulate_s
-)
-SELECT gen_random_uuid(), n::text, '', '', kind, (n % 10)::text, '{"model": "day"}', 'api', '', state,
-    1, 3, CASE state WHEN 'running' THEN gen_random_uuid() END, CASE state WHEN 'running' THEN at END, at, at,
-    CASE state WHEN 'succeeded' THEN at END, 0, 0, '', '', 0, 0, 0
-FROM generate_series(1, 10000) AS n,
-    LATERAL (
-        SELECT now() - n * '1 s'::interval AS at,
-            CASE n % 2 WHEN 0 THEN 'assessment' ELSE 'funded_account' END AS kind,
-            CASE n % 20 WHEN 0 THEN 'pending' WHEN 1 THEN 'running' ELSE 'succeeded' END AS state
-    ) AS made
-"""
-
-
-@pytest.fixture(scope="module")
-def full_store(postgres_server: PostgresServer) -> Iterator[PostgresJobStore]:
-    """10,000 jobs of 20 accounts, a twentieth of them pending and a twentieth running."""
-    name = postgres_server.create_database()
-    migrate(postgres_server.url(name))
-    store = PostgresJobStore.open(postgres_server.url(name), pool_size=1)
-    store.session.transact(lambda c: c.execute(FILL))
-    store.session.transact(lambda c: c.execute(b"ANALYZE jobs"))
-    yield store
-    store.close()
-    postgres_server.drop_database(name)
-
-
-def plan_of(store: PostgresJobStore, statement: bytes, params: dict[str, Any]) -> list[dict[str, Any]]:
-    """Every node of the plan the database would use."""
-    (row,) = store.session.ask(b"EXPLAIN (FORMAT JSON) " + statement, params)
-    (explained,) = row.values()
-    nodes, found = [explained[0]["Plan"]], []
-    while nodes:
-        node = nodes.pop()
-        found.append(node)
-        nodes += node.get("Plans", [])
-    return found
-
-
-def assert_walks(plan: list[dict[str, Any]], index: str) -> None:
-    """The plan reads jobs in the order of this index: no scan of the table, no sort."""
-    kinds = {node["Node Type"] for node in plan}
-    assert index in {node.get("Index Name") for node in plan}, plan
-    assert not kinds & {"Seq Scan", "Sort", "Incremental Sort"}, plan
-
-
-def test_the_claim_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> None:
-    params = {**rows.KNOWN, "owner": new_owner(), "limit": 4, "lease": LEASE}
-    assert_walks(plan_of(full_store, query("claim_jobs"), params), "jobs_due")
-
-
-def test_the_backlog_walks_the_index_of_due_jobs(full_store: PostgresJobStore) -> None:
-    assert_walks(plan_of(full_store, query("backlog"), {"most": 10_000}), "jobs_due")
-
-
-def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> None:
-    assert_walks(plan_of(full_store, query("expired_jobs"), {**rows.KNOWN, "limit": 10}), "jobs_lease")
-
-
-@pytest.mark.parametrize(
-    ("where", "index"),
-    [
-        (JobFilter(), "jobs_by_create_time"),
-        (JobFilter(trigger=Trigger.API), "jobs_by_create_time"),
-        (JobFilter(state=State.FAILED), "jobs_by_state"),
-        (JobFilter(assessment_id="7"), "jobs_by_subject"),
-        (JobFilter(funded_account_id="7"), "jobs_by_subject"),
-    ],
-)
-@pytest.mark.parametrize("page", ["first", "later"])
-def test_each_list_walks_an_index_from_page_to_page(
-    full_store: PostgresJobStore, where: JobFilter, index: str, page: str
-) -> None:
-    (last,) = full_store.session.ask(b"SELECT create_time, id FROM jobs ORDER BY create_time LIMIT 1 OFFSET 5000", {})
-    after = Cursor(create_time=last["create_time"], id=last["id"]) if page == "later" else None
-    conditions, params = rows.list_conditions(where, after)
-    assert_walks(plan_of(full_store, find_query(conditions), {**rows.KNOWN, **params, "limit": 50}), index)

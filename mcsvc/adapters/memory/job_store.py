@@ -79,13 +79,13 @@ class MemoryJobStore:
     def claim_next(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
         """See the port."""
         with self._call() as now:
-            due = [job for job in self._jobs.values() if job.state is State.PENDING and job.run_after <= now]
-            due.sort(key=lambda job: (job.run_after, job.id))
-            claimed = [moves.claim(job, owner, now) for job in due[:limit]]
-            for job in claimed:
-                self._jobs[job.id] = job
-                self._leases[job.id] = now + lease
-            return claimed
+            ranked = sorted(self._due(now), key=lambda job: job.trigger.rank)
+            return [self._begin_term(job, owner, now, lease) for job in ranked[:limit]]
+
+    def claim_longest_due(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
+        """See the port."""
+        with self._call() as now:
+            return [self._begin_term(job, owner, now, lease) for job in self._due(now)[:limit]]
 
     def renew(self, terms: Sequence[Term], *, lease: timedelta) -> set[Term]:
         """See the port."""
@@ -172,10 +172,9 @@ class MemoryJobStore:
         """See the port."""
         with self._call() as now:
             pending = [job for job in self._jobs.values() if job.state is State.PENDING]
-            due_for = now - min((job.run_after for job in pending), default=now)
             return Backlog(
                 pending=min(len(pending), most),
-                due_for=max(due_for, timedelta(0)),
+                due_for={trigger: _longest(now, pending, trigger) for trigger in Trigger},
                 unsent=len(self._outbox.unsent(limit=most)),
             )
 
@@ -226,6 +225,16 @@ class MemoryJobStore:
                 raise fault
             yield self._clock.now()
 
+    def _due(self, now: datetime) -> list[Job]:
+        """Longest due first."""
+        due = [job for job in self._jobs.values() if job.state is State.PENDING and job.run_after <= now]
+        return sorted(due, key=lambda job: (job.run_after, job.id))
+
+    def _begin_term(self, job: Job, owner: OwnerId, now: datetime, lease: timedelta) -> Job:
+        self._jobs[job.id] = claimed = moves.claim(job, owner, now)
+        self._leases[job.id] = now + lease
+        return claimed
+
     def _get(self, job_id: JobId) -> Job:
         if job_id not in self._jobs:
             raise JobNotFound(f"No job {job_id}; check the id.")
@@ -260,6 +269,10 @@ def _matches(job: Job, where: JobFilter) -> bool:
         (where.created_before, lambda: where.created_before is not None and job.create_time < where.created_before),
     ]
     return all(test() for value, test in asked if value is not None)
+
+
+def _longest(now: datetime, pending: list[Job], trigger: Trigger) -> timedelta:
+    return now - min((job.run_after for job in pending if job.trigger is trigger and job.run_after <= now), default=now)
 
 
 def _subject(kind: SubjectKind, ref: str | None) -> Subject:

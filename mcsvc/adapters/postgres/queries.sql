@@ -1,5 +1,6 @@
 -- The statements of the job store. `-- name:` begins one; the comment lines below it say what it is for.
--- {job} stands for the columns of a job, {readable} for the test of `job_readable`, {where} for the conditions of a list.
+-- {job} stands for the columns of a job, {readable} for the test of `job_readable`, {where} for the conditions of a list,
+-- {pending_by}, {longest} and {start} for the parts of the same names that claims share.
 
 -- name: job_columns
 -- All a `Job` holds; the one list of columns every statement that yields jobs shares.
@@ -63,21 +64,43 @@ WHERE id = %(id)s
     AND attempt = %(from_attempt)s
     AND owner IS NOT DISTINCT FROM %(from_owner)s::uuid
 
--- name: claim_jobs
--- Start the next attempt of the jobs longest due: compare-and-set, past rows that others hold.
-WITH due AS MATERIALIZED (
-    SELECT id
-    FROM jobs
-    WHERE state = 'pending' AND run_after <= now() AND {readable}
-    ORDER BY run_after, id
-    LIMIT %(limit)s
-    FOR UPDATE SKIP LOCKED
-)
+-- name: pending_by
+-- What made a pending job, null of any other: in the very words of the indexes jobs_due_of_…, by which these are found.
+CASE WHEN state = 'pending' THEN trigger_kind END
+
+-- name: claim_longest
+-- Of the jobs a claim chooses from those longest due, past rows that others hold.
+run_after <= now() AND {readable} ORDER BY run_after, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+
+-- name: claim_start
+-- Start the next attempt of the jobs that are due by a claim. They are held, and so pending still: to ask that again would
+-- lead the planner through all that are pending, where its statistics are of a time when few were.
 UPDATE jobs
 SET state = 'running', owner = %(owner)s, attempt = attempt + 1, start_time = now(), lease_until = now() + %(lease)s,
     paths_done = 0, paths_total = 0, queued_s = greatest(extract(epoch FROM now() - create_time), 0)
-WHERE id IN (SELECT id FROM due) AND state = 'pending'
+WHERE id IN (SELECT id FROM due)
 RETURNING {job}
+
+-- name: claim_longest_due
+-- Claim jobs by age alone.
+WITH due AS MATERIALIZED (SELECT id FROM jobs WHERE state = 'pending' AND {longest})
+{start}
+
+-- name: claim_next
+-- Claim jobs by trigger, then by age. The outer limits keep it from holding more rows than it claims.
+WITH asked AS MATERIALIZED (
+    SELECT id FROM jobs WHERE {pending_by} = 'api' AND {longest}
+),
+passed AS MATERIALIZED (
+    SELECT id FROM (SELECT id FROM jobs WHERE {pending_by} = 'assessment_completed' AND {longest}) AS longest
+    LIMIT %(limit)s - (SELECT count(*) FROM asked)
+),
+swept AS MATERIALIZED (
+    SELECT id FROM (SELECT id FROM jobs WHERE {pending_by} = 'schedule' AND {longest}) AS longest
+    LIMIT %(limit)s - (SELECT count(*) FROM asked) - (SELECT count(*) FROM passed)
+),
+due AS (SELECT id FROM asked UNION ALL SELECT id FROM passed UNION ALL SELECT id FROM swept)
+{start}
 
 -- name: renew_leases
 -- Extend the leases of these terms; those that come back are still held.
@@ -165,11 +188,13 @@ VALUES (%(id)s, %(topic)s, %(key)s, %(payload)s, %(headers)s, now(), now())
 SELECT id, topic, event_key, payload, headers FROM outbox WHERE sent_time IS NULL ORDER BY create_time, id LIMIT %(limit)s
 
 -- name: backlog
--- Pending jobs and unsent events, counted up to a limit, and how long the job longest due has been so.
+-- Pending jobs and unsent events, counted up to a limit, and for how long the job longest due of each trigger has been so:
+-- null if there is none, below 0 if it is put off.
 SELECT
     (SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state = 'pending' LIMIT %(most)s) AS waiting) AS pending,
-    (SELECT greatest(coalesce(extract(epoch FROM now() - min(run_after)), 0), 0) FROM jobs WHERE state = 'pending')
-        AS due_for_s,
+    (SELECT now() - min(run_after) FROM jobs WHERE {pending_by} = 'api') AS api_for,
+    (SELECT now() - min(run_after) FROM jobs WHERE {pending_by} = 'assessment_completed') AS assessment_completed_for,
+    (SELECT now() - min(run_after) FROM jobs WHERE {pending_by} = 'schedule') AS schedule_for,
     (SELECT count(*) FROM (SELECT 1 FROM outbox WHERE sent_time IS NULL LIMIT %(most)s) AS owed) AS unsent
 
 -- name: claim_unsent_events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from datetime import timedelta
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -11,7 +12,7 @@ from psycopg.types.json import Jsonb
 from mcsvc.domain.errors import JobUnreadable
 from mcsvc.domain.job import Failure, Job, JobId, OwnerId, Progress, State, Term, Timing, Trigger
 from mcsvc.domain.subject import Model, Settings, Subject, SubjectKind, settings_form
-from mcsvc.ports.job_store import Cursor, JobFilter, OutboxEvent
+from mcsvc.ports.job_store import Backlog, Cursor, JobFilter, OutboxEvent
 
 _CONDITIONS = {
     "state": "state = %(state)s",
@@ -131,6 +132,13 @@ def event_of(row: DictRow) -> OutboxEvent:
     return OutboxEvent(
         id=row["id"], topic=row["topic"], key=row["event_key"], payload=row["payload"], headers=row["headers"]
     )
+
+
+def backlog_of(row: DictRow) -> Backlog:
+    """The backlog a row tells of."""
+    none = timedelta(0)
+    due_for = {trigger: max(row[f"{trigger.value}_for"] or none, none) for trigger in Trigger}
+    return Backlog(pending=row["pending"], due_for=due_for, unsent=row["unsent"])
 
 
 def list_conditions(where: JobFilter, after: Cursor | None) -> tuple[list[str], dict[str, Any]]:

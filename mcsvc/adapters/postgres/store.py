@@ -76,9 +76,13 @@ class PostgresJobStore:
 
     def claim_next(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
         """See the port."""
-        params = {**rows.KNOWN, "owner": owner, "limit": limit, "lease": lease}
-        claimed = self.session.ask(query("claim_jobs"), params)
-        return sorted((rows.job_of(row) for row in claimed), key=lambda job: (job.run_after, job.id))
+        claimed = self._claimed("claim_next", owner, limit, lease)
+        return sorted(claimed, key=lambda job: (job.trigger.rank, job.run_after, job.id))
+
+    def claim_longest_due(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
+        """See the port."""
+        claimed = self._claimed("claim_longest_due", owner, limit, lease)
+        return sorted(claimed, key=lambda job: (job.run_after, job.id))
 
     def renew(self, terms: Sequence[Term], *, lease: timedelta) -> set[Term]:
         """See the port."""
@@ -190,8 +194,7 @@ class PostgresJobStore:
     def backlog(self, *, most: int) -> Backlog:
         """See the port."""
         (row,) = self.session.ask(query("backlog"), {"most": most})
-        due_for = timedelta(seconds=float(row["due_for_s"]))
-        return Backlog(pending=row["pending"], due_for=due_for, unsent=row["unsent"])
+        return rows.backlog_of(row)
 
     def claim_unsent(self, *, limit: int, hold: timedelta, except_topics: Collection[str] = ()) -> list[OutboxEvent]:
         """See the port."""
@@ -227,6 +230,10 @@ class PostgresJobStore:
             raise
         if version < needed_version():
             raise StoreUnavailable(f"The schema is at {version}, not {needed_version()}; run `mcsvc migrate`.")
+
+    def _claimed(self, name: str, owner: OwnerId, limit: int, lease: timedelta) -> list[Job]:
+        params = {**rows.KNOWN, "owner": owner, "limit": limit, "lease": lease}
+        return [rows.job_of(row) for row in self.session.ask(query(name), params)]
 
     def _deleted(self, name: str, older_than: timedelta, limit: int) -> int:
         params = {"older_than": older_than, "limit": limit}
