@@ -121,7 +121,7 @@ def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> N
     ("where", "index"),
     [
         (JobFilter(), "jobs_by_create_time"),
-        (JobFilter(trigger=Trigger.API), "jobs_by_create_time"),
+        (JobFilter(trigger=Trigger.API), "jobs_by_trigger"),
         (JobFilter(state=State.FAILED), "jobs_by_state"),
         (JobFilter(assessment_id="7"), "jobs_by_subject"),
         (JobFilter(funded_account_id="7"), "jobs_by_subject"),
