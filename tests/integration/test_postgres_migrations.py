@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
 
-from mcsvc.adapters.postgres.migrate import migrate, migrations, needed_version
+from mcsvc.adapters.postgres.migrate import Migration, migrate, migrations, needed_version
 from mcsvc.adapters.postgres.queries import statements
 from mcsvc.adapters.postgres.store import PostgresJobStore
 from mcsvc.domain.errors import StoreUnavailable
 from tests.job_samples import new_job
 
 NAMES = [step.name for step in migrations()]
+INDEXES = [step for step in migrations() if "CREATE INDEX" in step.statement]
+DEPLOYMENT = (Path(__file__).parents[2] / "docs/deployment.md").read_text()
 FORBIDDEN = re.compile(r"advisory|\blisten\b|\bnotify\b|\bserial\b|\bbigserial\b|\bconcurrently\b", re.IGNORECASE)
 
 
@@ -59,6 +65,65 @@ def test_a_schema_newer_than_this_version_is_accepted(database_url: str) -> None
     store = PostgresJobStore.open(database_url, pool_size=1)
     store.ping()
     store.close()
+
+
+@pytest.fixture
+def indexed(empty_database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A database as it was before the migrations that only make an index, all built already but for these records."""
+    migrate(empty_database_url)
+    with psycopg.connect(empty_database_url, autocommit=True) as connection:
+        for step in INDEXES:
+            connection.execute(f"DROP INDEX {index_of(step)}".encode())
+            connection.execute("DELETE FROM schema_migrations WHERE version = %s", (step.version,))
+            connection.execute(while_writes_go_on(step))
+        yield connection
+
+
+def index_of(step: Migration) -> str:
+    """The index that it makes."""
+    return text_of(step.statement).split()[5]
+
+
+def while_writes_go_on(step: Migration) -> bytes:
+    """As docs/deployment.md says to build it."""
+    assert "sed 's/CREATE INDEX/& CONCURRENTLY/'" in DEPLOYMENT
+    return step.statement.replace("CREATE INDEX", "CREATE INDEX CONCURRENTLY").encode()
+
+
+def files_of(connection: psycopg.Connection[Any]) -> dict[str, int]:
+    """The file of each index: another one once it is built anew."""
+    found = connection.execute("SELECT relname, relfilenode FROM pg_class WHERE relkind = 'i'")
+    return dict(found.fetchall())
+
+
+@pytest.mark.stack
+def test_a_migration_passes_over_an_index_that_was_built_beforehand(
+    indexed: psycopg.Connection[Any], empty_database_url: str
+) -> None:
+    before = files_of(indexed)
+    assert migrate(empty_database_url) == [step.name for step in INDEXES]
+    assert files_of(indexed) == before
+    assert set(map(index_of, INDEXES)) <= before.keys()
+
+
+@pytest.mark.stack
+def test_an_index_whose_building_broke_off_is_found_as_told_and_built_again(
+    indexed: psycopg.Connection[Any], empty_database_url: str
+) -> None:
+    [invalid] = re.findall(r"'(SELECT indexrelid.*)'", DEPLOYMENT)
+    step = INDEXES[-1]
+    drop = f"DROP INDEX CONCURRENTLY {index_of(step)}".encode()
+    indexed.execute(drop)
+    with closing(PostgresJobStore.open(empty_database_url, pool_size=1)) as store:
+        store.create(new_job())
+        store.create(new_job())
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        indexed.execute(f"CREATE UNIQUE INDEX CONCURRENTLY {index_of(step)} ON jobs (trigger_kind)".encode())
+    indexed.execute(while_writes_go_on(step))
+    assert indexed.execute(invalid).fetchall() == [(index_of(step),)], "passed over as it is"
+    indexed.execute(drop)
+    indexed.execute(while_writes_go_on(step))
+    assert indexed.execute(invalid).fetchall() == []
 
 
 def test_a_database_that_cannot_be_reached_is_named_with_its_variable() -> None:
