@@ -5,6 +5,7 @@ An event that is not acknowledged in time is reported as not sent, and the outbo
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from threading import Lock
@@ -43,12 +44,19 @@ class KafkaPublisher:
         self._producer = Producer(self._settings)
 
     def publish(self, events: Sequence[OutboxEvent], *, timeout: timedelta) -> list[str]:
-        """Send, blocking; the ids that the broker has acknowledged."""
+        """Send, blocking; the ids that the broker has acknowledged.
+
+        A topic refuses a batch for its size as a whole: its events are sent again, each by itself.
+        """
         acknowledged: list[str] = []
+        give_up_at = time.monotonic() + timeout.total_seconds()
         with self._lock:
-            for event in events:
-                self._produce(event, acknowledged)
-            self._producer.flush(timeout.total_seconds())
+            for event in self._refused_together(events, acknowledged, timeout.total_seconds()):
+                left_s = give_up_at - time.monotonic()
+                if left_s <= 0:
+                    break
+                for refused in self._refused_together([event], acknowledged, left_s):
+                    self._log_unsent("event_not_delivered", refused, KafkaError(KafkaError.MSG_SIZE_TOO_LARGE))
             self._replace_if_fatal()
             return list(acknowledged)
 
@@ -93,10 +101,22 @@ class KafkaPublisher:
         """Give what is still under way a moment to arrive."""
         self._producer.flush(_PING_S)
 
-    def _produce(self, event: OutboxEvent, acknowledged: list[str]) -> None:
+    def _refused_together(
+        self, events: Sequence[OutboxEvent], acknowledged: list[str], within_s: float
+    ) -> list[OutboxEvent]:
+        """Those of the events that the broker refused for the size of their batch."""
+        refused: list[OutboxEvent] = []
+        for event in events:
+            self._produce(event, acknowledged, refused)
+        self._producer.flush(within_s)
+        return list(refused)
+
+    def _produce(self, event: OutboxEvent, acknowledged: list[str], refused: list[OutboxEvent]) -> None:
         def delivered(error: KafkaError | None, _message: Message) -> None:
             if error is None:
                 acknowledged.append(event.id)
+            elif error.code() in TOO_LARGE:
+                refused.append(event)
             else:
                 self._log_unsent("event_not_delivered", event, error)
 
