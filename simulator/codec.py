@@ -9,13 +9,13 @@ from typing import Final, Literal
 
 from montecarlo.engine.v1 import engine_pb2
 from montecarlo.v1 import trade_pb2
+from riskio.currencies import DIGITS
 from simulator.checks import Checks
 from simulator.codec_account import check_account, decode_account
 from simulator.codec_rules import USUAL_CURRENCY, decode_rules
 from simulator.codec_settings import decode_settings
 from simulator.codec_trades import decode_trades, later
 from simulator.codec_uncertainty import check_scenarios, with_uncertainty
-from simulator.money import is_currency
 from simulator.spec import Account, Rules, Spec
 
 _DECIDES_NO_PATH: Final[
@@ -81,7 +81,7 @@ def derived_seed(message: engine_pb2.SimulateInput) -> int:
 
 def _check_currencies(checks: Checks, trades: Sequence[trade_pb2.Trade], currency: str) -> None:
     """No trade is in another currency than the account."""
-    if not is_currency(currency) or {trade.currency for trade in trades} <= {"", currency}:
+    if currency not in DIGITS or {trade.currency for trade in trades} <= {"", currency}:
         return
     for index, trade in enumerate(trades):
         if trade.currency not in {"", currency}:

@@ -13,10 +13,10 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from montecarlo.v1 import rules_pb2
+from riskio.currencies import UnknownCurrency, minor_digits
 from simulator import codec_funded, codec_steps
 from simulator.checks import Checks
 from simulator.codec_reader import AmountOrPercent, Reader
-from simulator.money import NotAnAmount, minor_digits
 from simulator.spec import (
     BreachOperator,
     DailyAction,
@@ -89,7 +89,7 @@ def decode_rules(checks: Checks, message: rules_pb2.AccountRules) -> Rules:
 def _digits(checks: Checks, currency: str) -> int:
     try:
         return minor_digits(currency)
-    except NotAnAmount as reason:
+    except UnknownCurrency as reason:
         checks.bad("rules.currency", str(reason))
         return 2
 

@@ -9,33 +9,11 @@ from typing import Final
 LARGEST_MINOR: Final = 10**15
 """The largest amount taken from outside, in minor units."""
 
-_OTHER_DIGITS: Final = {
-    **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND"), 0),
-    **dict.fromkeys(("VUV", "XAF", "XOF", "XPF"), 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 _DECIMAL: Final = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
-_CURRENCY: Final = re.compile(r"[A-Z]{3}", re.ASCII)
 
 
 class NotAnAmount(ValueError):
     """The text is not a decimal that the currency can hold; the message says why and what to write."""
-
-
-def minor_digits(currency: str) -> int:
-    """Decimals of a currency's minor unit, by ISO 4217.
-
-    Raises: NotAnAmount if this is not the form of a currency code.
-    """
-    if not is_currency(currency):
-        raise NotAnAmount(f"{currency!r} is not an ISO 4217 code: write three capital letters, such as USD")
-    return _OTHER_DIGITS.get(currency, 2)
-
-
-def is_currency(text: str) -> bool:
-    """Whether this is the form of a currency code of ISO 4217."""
-    return _CURRENCY.fullmatch(text) is not None
 
 
 def parse_decimal(text: str) -> Decimal:

@@ -17,13 +17,13 @@ from google.protobuf.message import Message
 from mcsvc.domain.errors import CoreServiceInvalid
 from mcsvc.ports.core_service import AccountPage, AccountRecord
 from montecarlo.v1 import rules_pb2, trade_pb2
+from riskio.currencies import UnknownCurrency, minor_digits
 
 Body = Mapping[str, Any]
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 
 _DECIMAL = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,9})?")
 _ID_LENGTH = 128
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _OPTIONAL_AMOUNTS = ("mae", "mfe", "commission", "quantity")
 
 _TIME: Final = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
@@ -103,9 +103,11 @@ def _decimal(body: Body, name: str, where: str) -> str:
 
 def _currency(body: Body, where: str) -> str:
     value = body.get("currency")
-    if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
-        raise CoreServiceInvalid(f'{where}.currency: {value!r} is not an ISO 4217 code such as "USD".')
-    return value
+    try:
+        minor_digits(value if isinstance(value, str) else repr(value))
+    except UnknownCurrency as error:
+        raise CoreServiceInvalid(f"{where}.currency: {error}.") from None
+    return str(value)
 
 
 def _time(body: Body, name: str, where: str) -> dict[str, int]:

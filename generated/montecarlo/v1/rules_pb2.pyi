@@ -534,7 +534,7 @@ class AccountRules(_message.Message):
     version: _builtins.str
     """Name and version of this rule set, e.g. "example-50k-2026-01". May be empty."""
     currency: _builtins.str
-    """ISO 4217 code of the account currency. Empty: "USD"."""
+    """ISO 4217 code of the account currency, one with a minor unit: no metal or coin. Empty: "USD"."""
     starting_balance: _builtins.str
     """Balance a fresh account starts with, in account currency, decimal string, > 0. Required."""
     breach: Global___BreachOperator.ValueType

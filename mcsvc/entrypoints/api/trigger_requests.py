@@ -6,7 +6,6 @@ the engine's to say.
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -20,10 +19,10 @@ from mcsvc.entrypoints.api.known import check_known
 from mcsvc.entrypoints.api.settings_checks import check_settings
 from mcsvc.ports.job_store import Snapshot
 from montecarlo.v1 import simulation_pb2, simulation_service_pb2, trade_pb2
+from riskio.currencies import DIGITS, UnknownCurrency, minor_digits
 
 MAX_TRADES = 100_000
 _USUAL_CURRENCY = "USD"
-_CURRENCY = re.compile("[A-Z]{3}")
 _FIRST_S, _LAST_S = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
 _NO_TIME = "is no time from the year 2 to 9998, with 0 to 999,999,999 nanoseconds: check the units"
 _ASKED = "give exactly one of assessment_id, funded_account_id and inline"
@@ -86,12 +85,16 @@ def _check_inline(check: Checker, inline: simulation_pb2.InlineInput) -> None:
     check.decimal("subject.inline.rules.starting_balance", inline.rules.starting_balance, required=True)
     if inline.HasField("account"):
         check.decimal("subject.inline.account.balance", inline.account.balance, required=True)
+    currency = inline.rules.currency or _USUAL_CURRENCY
+    try:
+        minor_digits(currency)
+    except UnknownCurrency as error:
+        check.reject("subject.inline.rules.currency", str(error))
     if count <= MAX_TRADES:
-        currency = inline.rules.currency or _USUAL_CURRENCY
         for index, trade in enumerate(inline.trades):
             path = f"subject.inline.trades[{index}]"
             _check_trade(check, path, trade)
-            if trade.currency not in {"", currency} and _CURRENCY.fullmatch(currency):
+            if trade.currency not in {"", currency} and currency in DIGITS:
                 check.reject(
                     f"{path}.currency",
                     f"{trade.currency[:40]!r} is not the account's currency, {currency}: convert the amounts to"

@@ -291,6 +291,16 @@ def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:
     assert (late.field, late.description[:25]) == ("subject.inline.trades[1].opened_at", "is later than closed_at: ")
 
 
+def test_an_account_in_a_currency_that_is_none_is_refused_by_its_field() -> None:
+    request = inline()
+    request.subject.inline.rules.currency = "UDS"
+    with pytest.raises(InvalidRequest) as caught:
+        decode_trigger(request, trace_parent="")
+    [found] = caught.value.violations
+    assert found.field == "subject.inline.rules.currency"
+    assert found.description == "'UDS' is not a currency code of ISO 4217: did you mean USD?"
+
+
 @pytest.mark.parametrize("account", ["", "EUR"])
 def test_a_trade_in_another_currency_than_the_account_is_refused(account: str) -> None:
     request = inline(3)

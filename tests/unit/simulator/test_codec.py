@@ -113,7 +113,8 @@ def test_rules_are_read_whole() -> None:
         ({"starting_balance": "1e5"}, "rules.starting_balance", "write it like"),
         ({"starting_balance": "10.005"}, "rules.starting_balance", "more decimals"),
         ({"starting_balance": "1" + "0" * 20}, "rules.starting_balance", "too large"),
-        ({"currency": "usd"}, "rules.currency", "three capital letters"),
+        ({"currency": "usd"}, "rules.currency", "did you mean USD?"),
+        ({"currency": "UDS"}, "rules.currency", "did you mean USD?"),
         ({"breach": 9}, "rules.breach", "AT_OR_BELOW, BELOW"),
         (
             {"max_drawdown": drawdown()},
