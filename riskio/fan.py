@@ -10,6 +10,7 @@ from typing import Final
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import EquityFan
+from riskio.numbers import counted
 
 FAN_ROWS: Final = 15
 _OUTER, _INNER, _MEDIAN = ("░", "cyan"), ("▓", "cyan"), ("━", "bold white")
@@ -31,7 +32,7 @@ def fan_chart(fan: EquityFan, width: int, rows: int = FAN_ROWS) -> Iterable[Text
     labels = {round((tick - low) / step): f"{tick:,.{digits}f}" for tick in ticks}
     body = [_chart_line(labels.get(row, ""), margin, row, columns) for row in reversed(range(rows))]
     legend = Text.assemble(
-        " " * margin, _OUTER, " 5–95%  ", _INNER, " 25–75%  ", _MEDIAN, f" median of {fan.paths:,} paths"
+        " " * margin, _OUTER, " 5–95%  ", _INNER, " 25–75%  ", _MEDIAN, f" median of {counted(fan.paths, 'path')}"
     )
     return [*body, *_day_axis(fan.days[-1].day, width - margin, margin), legend]
 

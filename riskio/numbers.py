@@ -52,6 +52,11 @@ def rare(share: float) -> str:
     return f"{digits}e{int(power)}" if 0 < share < 0.001 else f"{share:.3g}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number with its noun: "1 trade", "1,200 trades"; `many` where it is more than an s: "2 entries"."""
+    return f"{number:,} {one if number == 1 else many or f'{one}s'}"
+
+
 def money(value: float) -> str:
     """A figure with the digits that matter; what is not bounded is called open."""
     if math.isinf(value):

@@ -18,7 +18,7 @@ from montecarlo.v1 import result_pb2, settings_pb2
 from montecarlo.v1.result_pb2 import Distribution, Estimate, SimulationResult
 from riskio import uncertainty
 from riskio.fan import fan_chart
-from riskio.numbers import money, rate, seconds
+from riskio.numbers import counted, money, rate, seconds
 from riskio.tables import has_open, money_interval, probability, table, with_error
 
 MIN_WIDTH: Final = 80
@@ -87,12 +87,14 @@ def header(result: SimulationResult) -> RenderableType:
     history, block = result.history, f", mean block {result.block_length:.3g} trades"
     model = _MODELS.get(result.model, "unknown") + (block if result.block_length > 1 else "")
     grid = Table.grid(padding=(0, 2))
-    paths = f"{result.paths:,} over {result.horizon_days} trading days, {result.path_steps:,} trades"
+    days, trades = counted(result.horizon_days, "trading day"), counted(result.path_steps, "trade")
+    paths = f"{result.paths:,} over {days}, {trades}"
     grid.add_row("Paths", paths + _STOPPED.get(result.stop_reason, ""))
     grid.add_row("Model", model)
     grid.add_row(
         "History",
-        f"{history.trades:,} trades on {history.days:,} days, {history.first_day} to {history.last_day}, "
+        f"{counted(history.trades, 'trade')} on {counted(history.days, 'day')}, "
+        f"{history.first_day} to {history.last_day}, "
         f"mean {money(history.mean_pnl)} {result.currency}, {history.win_rate:.0%} won",
     )
     if result.HasField("diagnostics"):

@@ -11,6 +11,7 @@ from typing import Final
 
 from montecarlo.v1 import trade_pb2
 from riskio.invalid import InvalidFile, nearest
+from riskio.numbers import counted
 from riskio.times import NotAnInstant, instant
 
 REQUIRED: Final = ("closed_at", "pnl")
@@ -96,7 +97,7 @@ def _plain(column: str) -> str:
 
 
 def _check_row(place: str, columns: Sequence[str], row: Sequence[str]) -> None:
-    fields = f"has {len(row)} field{'' if len(row) == 1 else 's'}, but the header names {len(columns)} columns"
+    fields = f"has {counted(len(row), 'field')}, but the header names {counted(len(columns), 'column')}"
     if len(row) > len(columns):
         raise InvalidFile(place, f"{fields}: {_COMMA}")
     if len(row) < len(columns):

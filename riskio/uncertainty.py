@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from montecarlo.v1.result_pb2 import Estimate, EstimationInterval, ScenarioResult, SimulationResult
-from riskio.numbers import bar, money, notation, points
+from riskio.numbers import bar, counted, money, notation, points
 from riskio.tables import BETWEEN, half_width, interval, money_interval, probability, table
 
 OUTCOMES: Final = (
@@ -158,7 +158,7 @@ def dependence(result: SimulationResult) -> str:
     """What the history can tell, on a line or two."""
     seen = result.diagnostics
     return (
-        f"worth {seen.effective_sample_size:,.0f} independent trades; "
+        f"worth {counted(round(seen.effective_sample_size), 'independent trade')}; "
         f"autocorrelation {seen.lag_one_autocorrelation:+.2f}; "
         f"the later half {seen.drift_z:+.1f} standard errors from the earlier"
     )

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Final
 
 from montecarlo.v1.result_pb2 import Warning as Caveat
+from riskio.numbers import counted
 from simulator import precision, rare
 from simulator.diagnostics import Diagnostics
 from simulator.estimation_risk import Histories
@@ -98,7 +99,7 @@ def _of_size(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
     if history.trades < MIN_TRADES or history.days < MIN_DAYS:
         yield _caveat(
             Code.SHORT_HISTORY,
-            f"The history holds {_of(history.trades, 'trade')} on {_of(history.days, 'day')}, less than "
+            f"The history holds {counted(history.trades, 'trade')} on {counted(history.days, 'day')}, less than "
             f"{MIN_TRADES} trades or {MIN_DAYS} days. The figures' intervals show sampling error only, not what so "
             f"short a history cannot tell: take the figures as a rough guide, {_of_estimation_risk(plan)}, and "
             "simulate again with more trades.",
@@ -184,8 +185,8 @@ def _of_data(plan: Plan) -> Iterator[Caveat]:
     if history.duplicates:
         yield _caveat(
             Code.DUPLICATE_TRADES,
-            f"{history.duplicates} trades equal another one in time, P&L, MAE and MFE. They were simulated as trades "
-            "of their own, as parts of one order may be: if they are copies, leave them out.",
+            f"{counted(history.duplicates, 'trade equals', 'trades equal')} another one in time, P&L, MAE and MFE. All "
+            "were simulated as trades of their own, as parts of one order may be: leave out what is a copy.",
         )
 
 
@@ -198,7 +199,7 @@ def _of_excursions(plan: Plan, diagnostics: Diagnostics) -> Iterator[Caveat]:
     known = int((trades.mae_minor != UNKNOWN).sum())
     yield _caveat(
         Code.EXCURSIONS_MISSING,
-        f"Breaches within a trade were not looked for: {known} of {len(trades)} trades have their MAE"
+        f"Breaches within a trade were not looked for: MAE is given for {known} of {counted(len(trades), 'trade')}"
         f"{', and a floor that trails open equity needs the MFE too' if trails_open_equity(rules) else ''}, and the "
         "model must draw trades of the history. The breach probabilities are too low, if the rules hold within a trade "
         "too: give MAE and MFE of every trade, or turn excursions off if only closed trades count.",
@@ -222,8 +223,8 @@ def _of_paths(plan: Plan, tally: Tally, known: Collection[Outcome]) -> Iterator[
     if tally.paths < MIN_PATHS:
         yield _caveat(
             Code.FEW_PATHS,
-            f"Only {tally.paths} paths were simulated, so tail figures have wide or open intervals: "
-            f"ask for at least {MIN_PATHS}.",
+            f"Only {counted(tally.paths, 'path was', 'paths were')} simulated, so tail figures have wide or open "
+            f"intervals: ask for at least {MIN_PATHS}.",
         )
     ends = tuple(rare.possible(plan.spec.rules))
     breaches = sum(tally.outcomes[end] for end in ends)
@@ -262,17 +263,17 @@ def _of_histories(plan: Plan, histories: Histories) -> Iterator[Caveat]:
     if risk is not None and kept < MIN_HISTORIES:
         yield _caveat(
             Code.FEW_HISTORIES,
-            f"Estimation risk was taken from {kept} resampled histories, so the ends of its intervals are rough: "
-            f"ask for {MIN_HISTORIES} or more that can be simulated.",
+            f"Estimation risk was taken from {counted(kept, 'resampled history', 'resampled histories')}, so the ends "
+            f"of its intervals are rough: ask for {MIN_HISTORIES} or more that can be simulated.",
         )
     if histories.left_out:
         what = "The intervals are of the others" if histories.tell else "The others are too few for an interval"
         yield _caveat(
             Code.HISTORIES_LEFT_OUT,
-            f"{histories.left_out} of {len(histories.ends)} resampled histories were left out of the estimation risk: "
-            "they lack what the model or the stress needs, such as a losing trade, a day that lost or enough distinct "
-            f"P&L, or a balance went beyond what is computed. {what}, which may be harsher or milder: ask again "
-            "without that stress, with a model that resamples, or with more trades.",
+            f"Of {len(histories.ends)} resampled histories {counted(histories.left_out, 'was', 'were')} left out of "
+            "the estimation risk, for want of what the model or the stress needs, such as a losing trade, a day that "
+            f"lost or enough distinct P&L, or for a balance beyond what is computed. {what}, which may be harsher or "
+            "milder: ask again without that stress, with a model that resamples, or with more trades.",
         )
 
 
@@ -289,10 +290,6 @@ def _rounded_up(number: float) -> int:
     """To two digits."""
     unit = int(10.0 ** max(0, len(str(int(number))) - 2))
     return math.ceil(number / unit) * unit
-
-
-def _of(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _caveat(code: Code, message: str) -> Caveat:

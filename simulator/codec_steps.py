@@ -6,6 +6,7 @@ from decimal import ROUND_CEILING
 from typing import Final
 
 from montecarlo.v1 import rules_pb2
+from riskio.numbers import counted
 from simulator.codec_reader import MAX_DAYS, Reader
 from simulator.spec import Phase
 
@@ -38,7 +39,8 @@ def phases(reader: Reader, message: rules_pb2.AccountRules) -> tuple[Phase, ...]
     if not count:
         return ()
     if not 2 <= count <= MAX_PHASES:
-        reader.checks.bad("rules.phases", f"has {count} entries: give 2 to {MAX_PHASES}, or the rules of the one alone")
+        entries = counted(count, "entry", "entries")
+        reader.checks.bad("rules.phases", f"has {entries}: give 2 to {MAX_PHASES}, or the rules of the one alone")
         return ()
     given = [name for name in _OF_A_PHASE if message.HasField(name)] + [
         each for each in _LIMITS if getattr(message, each)

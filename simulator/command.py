@@ -20,6 +20,7 @@ from montecarlo.v1.result_pb2 import SimulationResult
 from riskio import files, refusals, report
 from riskio import options as asked
 from riskio.files import InvalidFile
+from riskio.numbers import counted
 from simulator import codec, compile_cache, crew, engine, result
 from simulator.errors import InvalidInput
 
@@ -61,7 +62,7 @@ def tell(invalid: InvalidInput, trades: Path) -> None:
     for line in refusals.told([(each.field, each.description) for each in invalid.violations], trades):
         print(f"mcsim: {line}", file=sys.stderr)
     if invalid.more:
-        print(f"mcsim: {invalid.more:,} more fields are bad", file=sys.stderr)
+        print(f"mcsim: {counted(invalid.more, 'more field is bad', 'more fields are bad')}", file=sys.stderr)
 
 
 def simulate(options: argparse.Namespace) -> None:

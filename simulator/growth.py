@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import Final
 
+from riskio.numbers import counted
 from simulator.errors import FieldViolation, InvalidInput
 from simulator.money import from_minor
 from simulator.spec import REACH, DrawdownKind, MaxDrawdown, Rules, Spec
@@ -66,14 +67,14 @@ def check_growth(spec: Spec, horizon_days: int) -> None:
 
 def _too_far(spec: Spec, horizon_days: int) -> Iterator[str]:
     taken, digits = steps(spec.rules, horizon_days), spec.rules.minor_digits
-    deposits = taken * deposit(spec.rules, horizon_days)
+    deposits, in_steps = taken * deposit(spec.rules, horizon_days), counted(taken, "step")
     if deposits > MOST_DEPOSITS:
         most = from_minor(MOST_DEPOSITS, digits)
-        yield f"adds {from_minor(deposits, digits)} to the balance in {taken} steps, more than {most}: {REMEDY}"
+        yield f"adds {from_minor(deposits, digits)} to the balance in {in_steps}, more than {most}: {REMEDY}"
     for name, now, step in _floors(spec, horizon_days):
         if step and now + taken * step > BEYOND:
             away, most = from_minor(now + taken * step, digits), from_minor(BEYOND, digits)
-            yield f"moves the floor of {name} {away} away in {taken} steps, more than {most}: {REMEDY}"
+            yield f"moves the floor of {name} {away} away in {in_steps}, more than {most}: {REMEDY}"
 
 
 def _floors(spec: Spec, horizon_days: int) -> Iterator[tuple[str, int, int]]:

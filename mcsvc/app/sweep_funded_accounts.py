@@ -15,6 +15,7 @@ from mcsvc.domain.subject import Settings, Subject, SubjectKind
 from mcsvc.ports.clock import Clock
 from mcsvc.ports.core_service import AccountPage, CoreService
 from mcsvc.ports.job_store import JobStore
+from riskio.numbers import counted
 
 _log = logging.getLogger("mcsvc.sweep")
 
@@ -70,7 +71,7 @@ class SweepFundedAccounts:
         report = SweepReport(seen=0, triggered=0, skipped=0)
         for page in self._pages():
             if halt.is_set():
-                raise SweepHalted(f"Stopped after {report.seen} accounts.")
+                raise SweepHalted(f"Stopped after {counted(report.seen, 'account')}.")
             report += self._sweep_page(page, due)
         return report
 

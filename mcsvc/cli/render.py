@@ -15,6 +15,7 @@ from rich.text import Text
 from mcsvc.cli.arguments import again
 from montecarlo.v1 import simulation_pb2 as pb
 from riskio import report
+from riskio.numbers import counted
 
 _STYLES = {
     pb.SIMULATION_STATE_PENDING: "yellow",
@@ -62,7 +63,7 @@ def summary(simulation: pb.Simulation, server: str) -> Table:
     grid.add_row("Attempt", f"{simulation.attempt} of {simulation.max_attempts}")
     if simulation.HasField("progress") and simulation.progress.paths_total:
         done, total = simulation.progress.paths_done, simulation.progress.paths_total
-        grid.add_row("Progress", f"{done:,} of {total:,} paths, {done / total:.0%}")
+        grid.add_row("Progress", f"{done:,} of {counted(total, 'path')}, {done / total:.0%}")
     if simulation.HasField("error"):
         grid.add_row("Error", Text(f"{simulation.error.code}: {simulation.error.message}", style="red"))
     if simulation.state == pb.SIMULATION_STATE_SUCCEEDED:

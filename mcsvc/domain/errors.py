@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 
+from riskio.numbers import counted
+
 _INDEX = re.compile(r"\[\d+\]")
 _NAMED = 3  # of the fields of which the same is said
 _SAID = 20  # of the things that are said of any
@@ -115,7 +117,8 @@ def _in_words(violations: list[Violation], more: int) -> str:
     groups = _groups(violations)
     said = [f"{_some(group)}: {group[0].description}" for group in groups[:_SAID]]
     unsaid = sum(map(len, groups[_SAID:])) + more
-    return "; ".join([*said, *([f"others: {unsaid} more fields are bad"] if unsaid else [])])
+    others = f"others: {counted(unsaid, 'more field is bad', 'more fields are bad')}"
+    return "; ".join([*said, *([others] if unsaid else [])])
 
 
 def _groups(violations: list[Violation]) -> list[list[Violation]]:

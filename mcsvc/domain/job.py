@@ -235,4 +235,4 @@ def _require(job: Job, state: State, *, move: str) -> None:
 
 def _require_attempts_left(job: Job, *, move: str) -> None:
     if not attempts_left(job):
-        raise IllegalMove(f"Cannot {move} job {job.id}: all its {job.max_attempts} attempts are used; fail it instead.")
+        raise IllegalMove(f"Cannot {move} job {job.id}: no attempt of {job.max_attempts} is left; fail it instead.")

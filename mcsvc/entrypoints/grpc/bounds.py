@@ -14,6 +14,7 @@ from mcsvc.entrypoints.api.places import Places, too_many
 from mcsvc.entrypoints.api.problems import TooManyStreams
 from mcsvc.entrypoints.grpc.around import Call
 from mcsvc.observability.metrics import Metrics
+from riskio.numbers import counted
 
 
 @final
@@ -32,7 +33,8 @@ class BoundedStreams:
         if not (call.streamed and call.method.startswith(self._prefix)):
             yield
             return
-        full = TooManyStreams(f"{self._most} streams are open here already. Poll instead, or try again later.")
+        are_open = counted(self._most, "stream is open", "streams are open")
+        full = TooManyStreams(f"{are_open} here already. Poll instead, or try again later.")
         with self._places.one(otherwise=full):
             self._metrics.streams.add(1, {"rpc.method": call.method[1:]})
             try:

@@ -275,6 +275,7 @@ def test_of_many_bad_fields_the_first_are_told_and_the_others_counted() -> None:
     *told, last = str(InvalidRequest(bad)).split("; ")
     assert len(told) == len(classify(InvalidRequest(bad)).violations) == 20
     assert last == "others: 5 more fields are bad"
+    assert str(InvalidRequest(bad[:21])).endswith("; others: 1 more field is bad")
 
 
 def test_a_missing_amount_and_a_trade_opened_after_its_close_are_told() -> None:

@@ -76,7 +76,7 @@ def test_only_a_running_job_has_an_owner_and_a_term(state: State) -> None:
 def test_the_last_attempt_can_fail_but_not_be_retried() -> None:
     last = moves.claim(new_job(max_attempts=1), OWNER, NOW)
     assert not moves.attempts_left(last)
-    with pytest.raises(IllegalMove, match="all its 1 attempts are used"):
+    with pytest.raises(IllegalMove, match="no attempt of 1 is left"):
         moves.retry(last, FAILURE, run_after=NOW)
     assert moves.fail(last, FAILURE, now=NOW).failure == FAILURE
 

@@ -452,3 +452,21 @@ def test_a_result_without_a_fan_has_no_chart() -> None:
 )
 def test_a_difference_has_the_digits_of_its_error(difference: float, half_width: float, shown: tuple[str, str]) -> None:
     assert numbers.points(difference, half_width) == shown
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (1200, "1,200 entries")]
+)
+def test_a_number_has_its_noun_in_the_singular_or_the_plural(number: int, told: str) -> None:
+    assert numbers.counted(number, "entry", "entries") == told
+    assert numbers.counted(number, "day") == told.replace("entry", "day").replace("entries", "days")
+
+
+def test_a_history_of_one_trade_and_one_path_are_told_in_the_singular() -> None:
+    result = everything()
+    result.paths = result.equity_fan.paths = result.horizon_days = result.path_steps = 1
+    result.history.trades = result.history.days = 1
+    said = text(result)
+    assert "1 over 1 trading day, 1 trade" in said
+    assert "1 trade on 1 day," in said
+    assert "median of 1 path" in said

@@ -135,11 +135,14 @@ def test_one_mistake_made_often_is_told_once(files: list[str], capsys: pytest.Ca
     assert f"{files[2]} lines 3, 4, 5 and 46 more (trades[1].closed_at, …): is later than --as-of" in line
 
 
-def test_more_mistakes_than_are_told_are_said_to_be_more(files: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    rows = "".join(f"2026-01-09T12:00:00Z,x{number}\n" for number in range(107))
+@pytest.mark.parametrize(("more", "told"), [(1, "1 more field is bad"), (7, "7 more fields are bad")])
+def test_more_mistakes_than_are_told_are_said_to_be_more(
+    files: list[str], capsys: pytest.CaptureFixture[str], more: int, told: str
+) -> None:
+    rows = "".join(f"2026-01-09T12:00:00Z,x{number}\n" for number in range(100 + more))
     Path(files[2]).write_text(TRADES + rows, encoding="utf-8")
     assert cli.main(files) == 2
-    assert capsys.readouterr().err.splitlines()[100:] == ["mcsim: 7 more fields are bad"]
+    assert capsys.readouterr().err.splitlines()[100:] == [f"mcsim: {told}"]
 
 
 def test_a_trade_in_another_currency_than_the_account_is_refused(

@@ -94,7 +94,7 @@ def test_deposits_are_exact_up_to_what_fits_beside_a_balance(limits: dict[str, M
 
     assert len(agrees(spec_of(rules, trades, horizon_days=6))) == 2
     assert refusal(spec_of(replace(rules, starting_balance_minor=MOST_DEPOSITS + 1), trades)) == {
-        STEPS: "adds 16106127.36 to the balance in 1 steps, more than 16106127.35: give fewer steps, a smaller"
+        STEPS: "adds 16106127.36 to the balance in 1 step, more than 16106127.35: give fewer steps, a smaller"
         " step_percent or a shorter horizon"
     }
 

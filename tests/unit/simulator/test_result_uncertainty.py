@@ -163,7 +163,7 @@ def test_histories_that_are_left_out_are_counted_and_warned_of(left: int, shown:
     found, [warning] = built.estimation_risk, [each for each in built.warnings if each.code == "HISTORIES_LEFT_OUT"]
     assert (found.histories, found.left_out) == (200, 200 - left)
     assert found.HasField("passed") == found.HasField("expired") == shown
-    assert warning.message.startswith(f"{200 - left} of 200 resampled histories were left out")
+    assert warning.message.startswith(f"Of 200 resampled histories {200 - left} were left out of")
     assert ("too few for an interval" in warning.message) != shown
 
 
