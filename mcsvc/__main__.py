@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from threading import Event
 
 from mcsvc import cli
-from mcsvc.config import ConfigError
 from mcsvc.stop_signals import set_on_signal
 from riskio.commands import USAGE, framed
 
@@ -20,6 +19,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
+    from mcsvc.config import ConfigError  # noqa: PLC0415 — here, Ctrl-C during an import is told in a line
+
     try:
         return int(arguments.run(arguments))
     except ConfigError as error:
