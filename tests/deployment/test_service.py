@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import yaml
@@ -31,6 +32,11 @@ def loaded(overlay: str) -> config.Config:
 def before_sigterm(pod: m.Manifest) -> timedelta:
     """How long the container goes on once its pod is to go."""
     return timedelta(seconds=m.container(pod)["lifecycle"]["preStop"]["sleep"]["seconds"])
+
+
+def budgets(rendered: tuple[m.Manifest, ...]) -> list[m.Manifest]:
+    """The service's own."""
+    return [each for each in m.of_kind(rendered, "PodDisruptionBudget") if each["metadata"]["name"] == "mcsvc"]
 
 
 def test_the_environment_makes_a_configuration(overlay: str) -> None:
@@ -106,7 +112,7 @@ def test_whatever_selects_the_service_selects_its_pods_and_not_the_migration(ove
     selectors: list[dict[str, Any]] = [
         m.one(rendered, "Service", "mcsvc")["spec"]["selector"],
         m.one(rendered, "Deployment", "mcsvc")["spec"]["selector"]["matchLabels"],
-        *(each["spec"]["selector"]["matchLabels"] for each in m.of_kind(rendered, "PodDisruptionBudget")),
+        *(each["spec"]["selector"]["matchLabels"] for each in budgets(rendered)),
         *(each["labelSelector"]["matchLabels"] for each in spread),
     ]
     assert selectors == [m.SERVICE_PODS] * len(selectors)
@@ -150,9 +156,37 @@ def test_the_migration_runs_the_same_image_against_the_same_database(overlay: st
 def test_production_keeps_two_replicas_and_lets_no_drain_take_both(overlay: str) -> None:
     rendered = m.overlay(overlay)
     replicas = m.one(rendered, "Deployment", "mcsvc")["spec"]["replicas"]
-    budgets = m.of_kind(rendered, "PodDisruptionBudget")
-    assert (replicas, len(budgets)) == {"production": (2, 1), "local": (1, 0)}[overlay]
-    assert all(each["spec"]["minAvailable"] < replicas for each in budgets)
+    assert (replicas, len(budgets(rendered))) == {"production": (2, 1), "local": (1, 0)}[overlay]
+    assert all(each["spec"]["minAvailable"] < replicas for each in budgets(rendered))
+
+
+def test_replicas_that_are_not_ready_hold_no_drain_up(overlay: str) -> None:
+    """Both are unready while the database is away, and the budget counts those that are ready."""
+    assert all(each["spec"]["unhealthyPodEvictionPolicy"] == "AlwaysAllow" for each in budgets(m.overlay(overlay)))
+
+
+def test_the_service_reaches_what_its_environment_names_and_only_that(overlay: str) -> None:
+    rendered = m.overlay(overlay)
+    policy = m.one(rendered, "NetworkPolicy", "mcsvc")["spec"]
+    assert policy["podSelector"]["matchLabels"].items() <= m.migration_pod(rendered)["metadata"]["labels"].items()
+    assert policy["podSelector"]["matchLabels"].items() <= m.SERVICE_PODS.items()
+    assert policy["policyTypes"] == ["Egress"]
+    assert all(rule.get("ports") for rule in policy["egress"])
+    anywhere = {each["port"] for rule in policy["egress"] if "to" not in rule for each in rule["ports"]}
+    simulator = {each["port"] for rule in policy["egress"] if "to" in rule for each in rule["ports"]}
+    named = m.settings(rendered, m.service_pod(rendered))
+    urls = [urlsplit(each) for each in (DATABASE, named["CORE_SERVICE_URL"], named["OTEL_EXPORTER_OTLP_ENDPOINT"])]
+    brokers = [int(each.rpartition(":")[2]) for each in named["KAFKA_BROKERS"].split(",")]
+    asked = {each.port or {"postgresql": 5432, "http": 80, "https": 443}[each.scheme] for each in urls if each.scheme}
+    assert asked | {*brokers, int(named["REDIS_PORT"])} <= anywhere
+    assert int(named["RAY_SERVE_URL"].rpartition(":")[2]) in simulator
+
+
+def test_the_policy_lets_a_sidecar_reach_istios_control_plane(overlay: str) -> None:
+    control_plane = {"kubernetes.io/metadata.name": "istio-system"}
+    rules = m.one(m.overlay(overlay), "NetworkPolicy", "mcsvc")["spec"]["egress"]
+    [rule] = [each for each in rules if {"port": 15012} in each["ports"]]
+    assert rule["to"] == [{"namespaceSelector": {"matchLabels": control_plane}}]
 
 
 def test_only_a_cluster_with_istio_gets_a_sidecar(overlay: str) -> None:

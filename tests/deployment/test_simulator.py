@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -208,7 +209,11 @@ def test_a_trace_goes_on_from_the_service_into_the_simulator(overlay: str) -> No
     assert len(collectors) == 1
 
 
-def test_the_ray_pods_are_given_variables_that_the_simulator_reads(overlay: str) -> None:
-    sources = "".join(path.read_text() for path in (m.ROOT / "simulator").rglob("*.py"))
+@FROM_RAY
+def test_the_ray_pods_are_given_variables_that_the_simulator_or_ray_reads(overlay: str) -> None:
+    from ray._private import ray_constants
+
+    ours = (m.ROOT / "simulator").rglob("*.py")
+    sources = "".join(path.read_text() for path in (*ours, Path(ray_constants.__file__)))
     for group in m.ray_groups(m.overlay(overlay)).values():
         assert all(f'"{name}"' in sources for name in m.settings(m.overlay(overlay), group["template"]))
