@@ -145,7 +145,7 @@ def _store(config: Config, *, connections: int) -> PostgresJobStore:
 def _cache(config: Config, clock: SystemClock) -> RedisCache | NoCache:
     if not config.redis_host:
         return NoCache()
-    return RedisCache(clock, host=config.redis_host, port=config.redis_port, password=config.redis_password.reveal())
+    return RedisCache(clock, config.redis_access())
 
 
 def _use_cases(config: Config, adapters: Adapters, trigger: Callable[[TriggerRequest], Job]) -> UseCases:
@@ -236,7 +236,9 @@ def _scheduler(config: Config, told: Telemetry, adapters: Adapters, trigger: Tri
 def _dependencies(adapters: Adapters, metrics: Metrics) -> list[Dependency]:
     def cache() -> None:
         if not adapters.cache.alive():
-            raise CacheDown("Redis does not answer. Check REDIS_HOST; the service works without it, slower.")
+            raise CacheDown(
+                "Redis does not answer: cache_down in the log says why. The service works without it, slower."
+            )
 
     found = [
         Dependency(name="database", ping=partial(ping_and_tell, adapters.store, metrics), required=True),

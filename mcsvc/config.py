@@ -15,9 +15,10 @@ from typing import Annotated, Any, NamedTuple, get_args, get_type_hints
 from zoneinfo import ZoneInfo
 
 from mcsvc import config_values as values
-from mcsvc import kafka_access
+from mcsvc import kafka_access, redis_access
 from mcsvc.config_values import Address, Malformed, Secret
 from mcsvc.kafka_access import KafkaAccess
+from mcsvc.redis_access import RedisAccess
 
 
 class ConfigError(Exception):
@@ -42,6 +43,7 @@ class Variable:
 _EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 — a service in a container listens on every address
 _count = partial(values.whole_number, low=1, high=10_000)
 _port = partial(values.whole_number, low=0, high=65_535)
+_port_of_another = partial(values.whole_number, low=1, high=65_535)
 _log_level = partial(values.one_of, choices=("DEBUG", "INFO", "WARNING", "ERROR"))
 _protocol = partial(values.one_of, choices=kafka_access.PROTOCOLS)
 _mechanism = partial(values.one_of, choices=("", *kafka_access.MECHANISMS))
@@ -79,9 +81,24 @@ class Config:
     log_level: Annotated[str, Variable("MCSVC_LOG_LEVEL", _log_level, "DEBUG, INFO, WARNING or ERROR", default="INFO")]
 
     redis_host: Annotated[str, Variable("REDIS_HOST", values.host, "Redis; empty: nothing is cached", default="")]
-    redis_port: Annotated[int, Variable("REDIS_PORT", _port, "Port of Redis", default="6379")]
+    redis_port: Annotated[int, Variable("REDIS_PORT", _port_of_another, "Port of Redis", default="6379")]
+    redis_username: Annotated[
+        str, Variable("REDIS_USERNAME", values.text, "User of Redis (ACL); empty: the default one", default="")
+    ]
     redis_password: Annotated[
         Secret, Variable("REDIS_PASSWORD", values.password, "Password of Redis; empty: none", default="")
+    ]
+    redis_tls: Annotated[
+        bool, Variable("REDIS_TLS", values.truth, "true or false: whether Redis is reached over TLS", default="false")
+    ]
+    redis_ca_file: Annotated[
+        str,
+        Variable(
+            "REDIS_CA_FILE",
+            values.authorities_file,
+            "Who may have signed Redis' certificate besides those the system trusts, PEM",
+            default="",
+        ),
     ]
 
     kafka_security_protocol: Annotated[
@@ -254,6 +271,10 @@ class Config:
         """How Kafka is reached."""
         return KafkaAccess(**{name: getattr(self, f"kafka_{name}") for name in kafka_access.FIELDS})
 
+    def redis_access(self) -> RedisAccess:
+        """How Redis is reached, if there is one."""
+        return RedisAccess(**{name: getattr(self, f"redis_{name}") for name in redis_access.FIELDS})
+
 
 def load(environ: Mapping[str, str]) -> Config:
     """The configuration of this environment. An empty variable counts as one that is not set.
@@ -286,6 +307,13 @@ def load_kafka(environ: Mapping[str, str]) -> KafkaAccess:
     return KafkaAccess(**_sound(found, problems + kafka_access.contradictions(found)))
 
 
+def load_redis(environ: Mapping[str, str]) -> RedisAccess:
+    """As `load`, of what reaching Redis needs: the rest need not be set."""
+    every = variables()
+    found, problems = _read(environ, {name: every[f"redis_{name}"] for name in redis_access.FIELDS})
+    return RedisAccess(**_sound(found, problems + redis_access.contradictions(found)))
+
+
 def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> tuple[dict[str, Any], list[str]]:
     """What can be read, and what is wrong with the rest."""
     found: dict[str, Any] = {}
@@ -305,9 +333,12 @@ def _read(environ: Mapping[str, str], wanted: Mapping[str, Variable]) -> tuple[d
 def _contradictions(found: Mapping[str, Any]) -> list[str]:
     """What is wrong with values that are right each by itself."""
     kafka = {name.removeprefix("kafka_"): value for name, value in found.items()}
-    return _of_topics(found.get("topic_assessments"), found.get("topic_dead_letters")) + kafka_access.contradictions(
-        kafka
-    )
+    redis = {name.removeprefix("redis_"): value for name, value in found.items()}
+    return [
+        *_of_topics(found.get("topic_assessments"), found.get("topic_dead_letters")),
+        *kafka_access.contradictions(kafka),
+        *redis_access.contradictions(redis),
+    ]
 
 
 def _of_topics(read: str | None, dead: str | None) -> list[str]:

@@ -113,6 +113,11 @@ def lease(raw: str) -> timedelta:
     return value
 
 
+def truth(raw: str) -> bool:
+    """true or false."""
+    return one_of(raw, ("true", "false")) == "true"
+
+
 def one_of(raw: str, choices: Sequence[str]) -> str:
     """One of these words, as it stands there; capital letters do not matter."""
     found = [each for each in choices if each.lower() == raw.lower()]

@@ -22,4 +22,10 @@ settings.register_profile(
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "fast"))
 
-pytest_plugins = ["tests.postgres_server", "tests.broker", "tests.apache_kafka", "tests.ray_cluster"]
+pytest_plugins = [
+    "tests.postgres_server",
+    "tests.broker",
+    "tests.apache_kafka",
+    "tests.ray_cluster",
+    "tests.redis_server",
+]

@@ -11,11 +11,10 @@ from threading import Lock
 from typing import TypeVar, cast, final
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from mcsvc.observability.logs import get_logger
 from mcsvc.ports.clock import Clock
+from mcsvc.redis_access import RedisAccess
 
 _T = TypeVar("_T")
 _PREFIX = "mcsvc:"
@@ -29,22 +28,12 @@ class RedisCache:
     def __init__(
         self,
         clock: Clock,
+        access: RedisAccess,
         *,
-        host: str,
-        port: int,
-        password: str = "",
         timeout: timedelta = timedelta(milliseconds=250),
         rest: timedelta = timedelta(seconds=2),
     ) -> None:
-        seconds = timeout.total_seconds()
-        self._redis = redis.Redis(
-            host=host,
-            port=port,
-            password=password or None,
-            socket_timeout=seconds,
-            socket_connect_timeout=seconds,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = access.client(timeout=timeout)
         self._clock = clock
         self._rest_s = rest.total_seconds()
         self._lock = Lock()

@@ -9,20 +9,20 @@ import importlib.util
 import os
 import shutil
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import timedelta
 from pathlib import Path
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-from mcsvc import config_values as values
+from mcsvc import redis_access
+from mcsvc.config import ConfigError, load_redis
 from mcsvc.devstack.errors import StackError
-from mcsvc.devstack.parts import Environment, checked, unset
+from mcsvc.devstack.parts import Environment, unset
 from mcsvc.devstack.ports import LOOPBACK, answers, free_port
 from mcsvc.devstack.run import Run
 
-_port = partial(values.whole_number, low=1, high=65_535)
+NO_LOGIN = dict.fromkeys(map(redis_access.variable, redis_access.FIELDS), "")
+"""What the caller's environment says of another Redis is not said of this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +43,7 @@ class EmbeddedRedis:
         words = [word for key, value in options.items() for word in (f"--{key}", value)]
         child = run.spawn("redis", [str(self.executable), *words])
         child.wait_ready(lambda: answers(self.port), timeout_s=self.timeout_s, stop=run.stop)
-        return {"REDIS_HOST": LOOPBACK, "REDIS_PORT": str(self.port)}
+        return NO_LOGIN | {"REDIS_HOST": LOOPBACK, "REDIS_PORT": str(self.port)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,24 +58,18 @@ class NamedRedis:
     def start(self, run: Run, given: Environment) -> Environment:
         """Check that it takes commands. Raises StackError with its own words."""
         del run, given
-        named = {name: os.environ.get(name, "") for name in ("REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD")}
-        host, port, password = named.values()
-        checked("REDIS_HOST", values.host, host)
-        checked("REDIS_PASSWORD", values.password, password)
-        once = Retry(NoBackoff(), 0)
-        client = redis.Redis(
-            host=host,
-            port=checked("REDIS_PORT", _port, port or "6379"),
-            password=password or None,
-            socket_timeout=self.timeout_s,
-            retry=once,
-        )
+        try:
+            access = load_redis(os.environ)
+        except ConfigError as error:
+            raise StackError(f"{' '.join(error.problems)} {unset('REDIS_HOST')}") from None
+        client = access.client(timeout=timedelta(seconds=self.timeout_s))
         try:
             client.ping()
         except redis.RedisError as error:
-            raise StackError(f"{self.title}: {unset('REDIS_HOST')} {host}:{port} says: {error}") from None
+            raise StackError(f"{self.title}: {unset('REDIS_HOST')} {access.host}:{access.port} says: {error}") from None
         finally:
             client.close()
+        named = {name: os.environ.get(name, "") for name in map(redis_access.variable, redis_access.FIELDS)}
         return {name: value for name, value in named.items() if value}
 
 

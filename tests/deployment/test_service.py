@@ -144,6 +144,22 @@ def test_a_cluster_that_asks_for_tls_and_a_login_is_reached_by_its_secrets_alone
     assert config.load(environ).kafka_access().security_protocol == "sasl_ssl"
 
 
+def test_a_redis_that_asks_for_tls_and_a_user_is_reached_by_its_secrets_alone(overlay: str, tmp_path: Path) -> None:
+    rendered = m.overlay(overlay)
+    pod = m.service_pod(rendered)
+    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "redis"]
+    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "redis"]
+    assert volume["secret"] == {"secretName": "mcsvc-redis", "optional": True}
+    assert mount["readOnly"]
+    documented = (m.ROOT / "docs/deployment.md").read_text().split("\n## Redis\n")[1]
+    settings = dict(re.findall(r"^(REDIS_\w+)=(\S+)$", documented, re.MULTILINE))
+    assert str(Path(settings["REDIS_CA_FILE"]).parent) == mount["mountPath"]
+    there = {"REDIS_CA_FILE": str(authority(tmp_path).own.certificate)}
+    secrets = {"DATABASE_URL": DATABASE, "REDIS_PASSWORD": "secret"}
+    access = config.load(m.settings(rendered, pod) | settings | there | secrets).redis_access()
+    assert (access.username, access.password.reveal(), access.tls) == ("mcsvc", "secret", True)
+
+
 def test_the_migration_runs_the_same_image_against_the_same_database(overlay: str) -> None:
     rendered = m.overlay(overlay)
     service, migration = m.service_pod(rendered), m.migration_pod(rendered)

@@ -7,12 +7,14 @@ from dataclasses import FrozenInstanceError
 from datetime import timedelta
 from pathlib import Path
 
+import certifi
 import pytest
 from confluent_kafka import Consumer
 
-from mcsvc.config import ConfigError, load, load_for_migration, table
+from mcsvc.config import ConfigError, load, load_for_migration, load_redis, table
 from mcsvc.config_values import Secret
 
+CA_FILE = certifi.where()
 MINIMAL = {
     "DATABASE_URL": "postgresql://user:hunter2@db:5432/mc",
     "KAFKA_BROKERS": "a:9092, b:9092",
@@ -61,6 +63,9 @@ def test_one_message_names_all_that_is_missing_or_malformed() -> None:
         ("KAFKA_BROKERS", "a:0"),
         ("RAY_SERVE_URL", "http://ray:9000"),
         ("CORE_SERVICE_URL", "core:8080"),
+        ("REDIS_PORT", "0"),
+        ("REDIS_TLS", "yes"),
+        ("REDIS_CA_FILE", "/nowhere/ca.crt"),
         ("PORT", "-1"),
         ("PORT", "٣"),
         ("MCSVC_WORKERS", "0"),
@@ -176,3 +181,23 @@ def test_the_documented_table_is_the_code_s() -> None:
     text = Path("docs/configuration.md").read_text(encoding="utf-8")
     documented = text.split("<!-- table -->\n")[1].split("<!-- end of table -->")[0]
     assert documented == table(), "run python -m mcsvc.config and put its output into docs/configuration.md"
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"REDIS_CA_FILE": CA_FILE}, "REDIS_CA_FILE is set, and REDIS_TLS is false"),
+        ({"REDIS_CA_FILE": CA_FILE, "REDIS_TLS": "TRUE"}, ""),
+        ({"REDIS_USERNAME": "mcsvc"}, "REDIS_USERNAME is set without REDIS_PASSWORD"),
+        ({"REDIS_USERNAME": "mcsvc", "REDIS_PASSWORD": "hunter2"}, ""),
+    ],
+)
+def test_what_is_said_of_redis_must_agree(given: dict[str, str], problem: str) -> None:
+    if not problem:
+        access = load({**MINIMAL, **given}).redis_access()
+        assert access == load_redis(given)
+        assert (access.tls, access.username) == ("REDIS_TLS" in given, given.get("REDIS_USERNAME", ""))
+        return
+    for read in (load, load_redis):
+        with pytest.raises(ConfigError, match=problem):
+            read({**MINIMAL, **given})
