@@ -17,6 +17,7 @@ from mcsvc.app.snapshot import store_form
 from mcsvc.domain.errors import InvalidRequest, Violation
 from mcsvc.domain.job import Failure, JobId, Progress, State, Trigger
 from mcsvc.domain.subject import Model, SubjectKind
+from mcsvc.entrypoints.api import fields
 from mcsvc.entrypoints.api.filters import parse_filter
 from mcsvc.entrypoints.api.paging import decode_token, encode_token, page_size
 from mcsvc.entrypoints.api.problems import classify
@@ -268,6 +269,18 @@ def test_many_bad_trades_leave_room_for_other_bad_fields() -> None:
         decode_trigger(request, trace_parent="")
     named = [each.field for each in classify(caught.value).violations]
     assert named == [*(f"subject.inline.trades[{each}].pnl" for each in range(3)), "settings.paths"]
+
+
+def test_beyond_a_limit_bad_fields_are_no_longer_kept_but_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fields, "_KEPT", 5)
+    request = inline(8)
+    for trade in request.subject.inline.trades:
+        trade.pnl = "much"
+    with pytest.raises(
+        InvalidRequest, match=r" and 2 more: give a decimal .*; others: 3 more fields are bad$"
+    ) as caught:
+        decode_trigger(request, trace_parent="")
+    assert len(caught.value.violations) == 5
 
 
 def test_of_many_bad_fields_the_first_are_told_and_the_others_counted() -> None:
