@@ -124,7 +124,8 @@ def ask(
         known = client.list_topics(topic, timeout=within_s).topics
     except KafkaException as error:
         client.poll(0)  # calls back with the reason
-        raise EventBusUnavailable(f"No Kafka broker answers: {troubles.why(error.args[0])}") from error
+        what = "lets us in" if troubles.refused() else "answers"
+        raise EventBusUnavailable(f"No Kafka broker {what}: {troubles.why(error.args[0])}") from error
     troubles.forget()
     return {name: list(each.partitions) for name, each in known.items()}
 

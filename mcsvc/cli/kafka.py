@@ -21,6 +21,9 @@ COMPLETED = "montecarlo.simulation-completed"
 FAILED = "montecarlo.simulation-failed"
 TIMEOUT_S = 15.0
 _POLL_S = 0.1
+_NOT_LED = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.UNKNOWN_TOPIC_OR_PART}
+)
 
 
 def publish(access: KafkaAccess, event: AssessmentCompletedEvent) -> str:
@@ -85,8 +88,19 @@ class Outcomes:
     def _ends(self, topic: str) -> list[TopicPartition]:
         partitions = [TopicPartition(topic, number) for number in self._partitions(topic)]
         for partition in partitions:
-            partition.offset = self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)[1]
+            partition.offset = self._end(partition)
         return partitions
+
+    def _end(self, partition: TopicPartition) -> int:
+        """Where the next event will be. A topic that was made just now has no leader yet, which is waited for."""
+        deadline = monotonic() + TIMEOUT_S
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT_S)[1])
+            except KafkaException as error:
+                if error.args[0].code() not in _NOT_LED or monotonic() > deadline:
+                    raise
+                sleep(_POLL_S)
 
     def _partitions(self, topic: str) -> list[int]:
         deadline = monotonic() + TIMEOUT_S

@@ -17,10 +17,12 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from mcsvc.adapters.kafka import KafkaPublisher
 from mcsvc.adapters.postgres.store import PostgresJobStore
 from mcsvc.app.relay_events import RelayEvents
+from mcsvc.cli import kafka as cli
 from mcsvc.domain.errors import MessageTooLarge
 from mcsvc.domain.job import Failure, Job, term_of
 from mcsvc.kafka_access import KafkaAccess
 from mcsvc.ports.job_store import OutboxEvent
+from montecarlo.v1.events_pb2 import SimulationCompletedEvent
 from tests.apache_kafka import ApacheKafka
 from tests.broker import headers_of, make_topics, read, send
 from tests.consumers import body
@@ -151,3 +153,15 @@ def test_what_the_broker_finds_too_large_is_no_outage_and_keeps_nothing_else_wai
     told = [line for line in caplog.records if line.name == "mcsvc.adapters.kafka"]
     assert [line.getMessage() for line in told] == ["event_not_delivered"] * 2
     assert "max.message.bytes" in str(vars(told[0]))
+
+
+def test_outcomes_are_awaited_on_topics_that_are_made_by_asking_for_them(
+    apache_kafka: ApacheKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    access = KafkaAccess(brokers=apache_kafka.address())
+    monkeypatch.setattr("mcsvc.cli.kafka.COMPLETED", f"test.{uuid4().hex}")
+    monkeypatch.setattr("mcsvc.cli.kafka.FAILED", f"test.{uuid4().hex}")
+    outcomes = cli.Outcomes(access)
+    cli.send(access, cli.COMPLETED, "a", SimulationCompletedEvent(assessment_id="asm-1", simulation_id="s"))
+    assert outcomes.wait_for("asm-1", timeout_s=WAIT_S, check=lambda: None).simulation_id == "s"
+    outcomes.close()

@@ -187,6 +187,7 @@ def test_a_service_that_is_not_let_in_says_so_and_is_ready_all_the_same(
             service.wait_for("dependency_down", where=lambda line: "KAFKA_SASL_PASSWORD" in line["detail"])
             ready = httpx.get(f"http://127.0.0.1:{port}/ready")
         assert ready.status_code == 200
+        assert "No Kafka broker lets us in" in ready.text
         assert "KAFKA_SASL_PASSWORD" in ready.text
         assert WRONG not in ready.text + str(service.lines())
 
