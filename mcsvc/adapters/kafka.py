@@ -13,6 +13,7 @@ from typing import final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from mcsvc.app.events import COMPLETED_TOPIC
 from mcsvc.domain.errors import EventBusUnavailable, MessageTooLarge
 from mcsvc.kafka_access import KafkaAccess
 from mcsvc.kafka_troubles import LOGGER, TOO_LARGE, Troubles, ask, remedy
@@ -94,8 +95,8 @@ class KafkaPublisher:
         self._raise_unless_sent(topic, outcome)
 
     def ping(self) -> None:
-        """Raises EventBusUnavailable unless a broker answers."""
-        ask(self._producer, self._troubles, within_s=_PING_S)
+        """Raises EventBusUnavailable unless a broker answers. It asks of one topic: a cluster may have thousands."""
+        ask(self._producer, self._troubles, within_s=_PING_S, topic=COMPLETED_TOPIC)
 
     def close(self) -> None:
         """Give what is still under way a moment to arrive."""

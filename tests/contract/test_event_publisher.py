@@ -8,6 +8,8 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from confluent_kafka import Producer
+from confluent_kafka.admin import ClusterMetadata
 
 from mcsvc.adapters.kafka import KafkaPublisher
 from mcsvc.adapters.memory.events import MemoryPublisher
@@ -53,6 +55,21 @@ def test_nothing_to_publish_is_nothing_acknowledged(publisher: EventPublisher) -
 
 def test_it_answers(publisher: EventPublisher) -> None:
     publisher.ping()
+
+
+def test_a_ping_asks_of_one_topic_alone(kafka_brokers: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str | None] = []
+
+    class Noting(Producer):
+        def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+            asked.append(topic)
+            return super().list_topics(topic, timeout)
+
+    monkeypatch.setattr("mcsvc.adapters.kafka.Producer", Noting)
+    kafka = KafkaPublisher(KafkaAccess(brokers=kafka_brokers), client_id="test")
+    kafka.ping()
+    kafka.close()
+    assert asked == ["montecarlo.simulation-completed"]
 
 
 def test_an_event_arrives_with_key_payload_and_headers(kafka_brokers: str, topic: str) -> None:

@@ -20,7 +20,7 @@ from mcsvc.devstack import stack
 from mcsvc.devstack.broker import NamedBrokers
 from mcsvc.devstack.errors import StackError
 from mcsvc.domain.errors import EventBusUnavailable
-from mcsvc.kafka_access import KafkaAccess, variable
+from mcsvc.kafka_access import FIELDS, KafkaAccess, variable
 from mcsvc.ports.job_store import OutboxEvent
 from tests.apache_kafka import PASSWORD, STRANGER, USER, ApacheKafka
 from tests.broker import make_topics, read, send
@@ -194,5 +194,5 @@ def test_a_service_that_is_not_let_in_says_so_and_is_ready_all_the_same(
 
 def environ_of(access: KafkaAccess) -> dict[str, str]:
     """The variables that say so."""
-    texts = {name: getattr(access, name) for name in KafkaAccess.__slots__}
+    texts = {name: getattr(access, name) for name in FIELDS}
     return {variable(name): text.reveal() if isinstance(text, Secret) else text for name, text in texts.items()}
