@@ -44,7 +44,7 @@ class Consumers:
         self.publisher = KafkaPublisher(self.access, client_id="test")
         self._ingest = IngestAssessment(trigger=self.system.trigger)
         self._done: list[str] = []
-        self._group = f"group-{uuid4().hex}"
+        self.group = f"group-{uuid4().hex}"
 
     @contextmanager
     def one(self) -> Iterator[AssessmentConsumer]:
@@ -59,7 +59,7 @@ class Consumers:
         settings = ConsumerSettings(
             access=self.access,
             client_id="test",
-            group_id=self._group,
+            group_id=self.group,
             topic=self.topic,
             session_timeout=timedelta(seconds=6),
             retry_base=timedelta(milliseconds=10),

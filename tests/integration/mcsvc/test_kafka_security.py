@@ -10,6 +10,14 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from confluent_kafka.admin import (
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)  # fmt: skip
 
 from mcsvc.adapters.kafka import KafkaPublisher
 from mcsvc.cli import kafka as cli
@@ -171,6 +179,37 @@ def test_a_user_without_rights_is_told_that_they_lack(apache_kafka: ApacheKafka,
     with pytest.raises(EventBusUnavailable, match=r"authorization failed.*rights that docs/deployment.md lists"):
         publisher.send(topic, key=None, value=b"x", headers=[], timeout=WAIT)
     publisher.close()
+
+
+def test_the_rights_that_are_documented_suffice(apache_kafka: ApacheKafka, topic: str) -> None:
+    access = replace(by_password(apache_kafka), sasl_username=STRANGER)
+    consumers = Consumers(apache_kafka.address(), topic, access)
+    out = f"{topic}.out"
+    make_topics(apache_kafka.address(), [out])
+    allow(apache_kafka, ResourceType.TOPIC, topic, AclOperation.READ, AclOperation.DESCRIBE)
+    for written in (out, consumers.dead_letters):
+        allow(apache_kafka, ResourceType.TOPIC, written, AclOperation.WRITE, AclOperation.DESCRIBE)
+    allow(apache_kafka, ResourceType.GROUP, consumers.group, AclOperation.READ)
+    event = OutboxEvent(id="1", topic=out, key="k", payload=b"{}", headers={})
+    assert consumers.publisher.publish([event], timeout=WAIT) == ["1"]
+    send(apache_kafka.address(), topic, body(1))
+    send(apache_kafka.address(), topic, b"\x00poison")
+    with consumers.one() as consumer:
+        drive(consumer, until=lambda: sum(consumers.outcomes().values()) == 2)
+    assert consumers.outcomes() == {"job": 1, "dead_lettered": 1}
+    consumers.publisher.close()
+
+
+def allow(kafka: ApacheKafka, kind: ResourceType, name: str, *operations: AclOperation) -> None:
+    """Give the stranger these rights."""
+    admin = AdminClient({"bootstrap.servers": kafka.address()})
+    who = ("User:" + STRANGER, "*")
+    rights = [
+        AclBinding(kind, name, ResourcePatternType.LITERAL, *who, operation, AclPermissionType.ALLOW)
+        for operation in operations
+    ]
+    for done in admin.create_acls(rights).values():
+        done.result(WAIT.total_seconds())
 
 
 def test_a_service_that_is_not_let_in_says_so_and_is_ready_all_the_same(
