@@ -12,6 +12,7 @@ from mcsvc.adapters.postgres.migrate import migrate
 from mcsvc.adapters.postgres.queries import find_query, query
 from mcsvc.adapters.postgres.session import Connection
 from mcsvc.adapters.postgres.store import PostgresJobStore
+from mcsvc.domain import job as moves
 from mcsvc.domain.job import State, Trigger
 from mcsvc.ports.job_store import Cursor, JobFilter
 from tests.job_samples import LEASE, new_owner
@@ -35,6 +36,12 @@ FROM generate_series(1, 10000) AS n,
             CASE n %% 2 WHEN 0 THEN 'assessment' ELSE 'funded_account' END AS kind,
             CASE n %% 20 WHEN 0 THEN 'pending' WHEN 1 THEN 'running' ELSE 'succeeded' END AS state
     ) AS made
+"""
+
+OWE = b"""
+INSERT INTO outbox (id, topic, event_key, payload, headers, create_time, held_until)
+SELECT n::text, 'topic', n::text, '', '{}', now() - n * '1 s'::interval, now()
+FROM generate_series(1, 10000) AS n
 """
 
 
@@ -111,6 +118,44 @@ def test_statistics_of_before_a_flood_lead_no_claim_through_other_jobs(
 
 def test_the_backlog_walks_an_index_of_each_trigger(full_store: PostgresJobStore) -> None:
     assert_walks(plan_of(full_store, query("backlog"), {"most": 10_000}), *DUE_OF_EACH)
+
+
+def test_statistics_of_before_a_flood_lead_no_move_through_other_jobs(postgres_store: PostgresJobStore) -> None:
+    """A person cancels one of 10,000 jobs of a sweep."""
+
+    def look(connection: Connection) -> None:
+        connection.execute(
+            b"UPDATE jobs SET dedup_key = 'before:' || dedup_key, state = 'succeeded', finish_time = now(),"
+            b" owner = NULL, lease_until = NULL"
+        )
+        connection.execute(b"ANALYZE jobs")
+
+    fill(postgres_store, Trigger.SCHEDULE)
+    postgres_store.session.transact(look)
+    fill(postgres_store, Trigger.SCHEDULE)
+    (row,) = postgres_store.session.ask(b"SELECT id FROM jobs WHERE state = 'pending' LIMIT 1", {})
+    params = rows.move_params(moves.cancel(postgres_store.get(row["id"]), now=postgres_store.now()))
+    assert {node.get("Index Name") for node in plan_of(postgres_store, query("update_moved_job"), params)} == {
+        "jobs_pkey",
+        None,
+    }
+
+
+def test_statistics_of_before_an_outage_lead_no_relay_through_all_that_is_owed(
+    postgres_store: PostgresJobStore,
+) -> None:
+    def owe(connection: Connection) -> None:
+        connection.execute(OWE)
+
+    def look(connection: Connection) -> None:
+        connection.execute(b"UPDATE outbox SET id = 'before:' || id, sent_time = now()")
+        connection.execute(b"ANALYZE outbox")
+
+    for step in (owe, look, owe):
+        postgres_store.session.transact(step)
+    params = {"limit": 100, "hold": LEASE, "except_topics": []}
+    used = {node.get("Index Name") for node in plan_of(postgres_store, query("claim_unsent_events"), params)}
+    assert used == {"outbox_unsent", "outbox_owed_by_key", "outbox_pkey", None}
 
 
 def test_the_rescue_walks_the_index_of_leases(full_store: PostgresJobStore) -> None:

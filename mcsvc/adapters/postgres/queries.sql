@@ -52,7 +52,7 @@ WHERE id = %(id)s AND owner = %(owner)s AND attempt = %(attempt)s AND state = 'r
 FOR UPDATE
 
 -- name: update_moved_job
--- Write what a move changed. Fenced by the state, owner and attempt the move began from.
+-- Write what a move changed, in the transaction that has held the job since it read what the move began from.
 UPDATE jobs
 SET state = %(state)s, owner = NULL, lease_until = NULL, attempt = %(attempt)s,
     max_attempts = %(max_attempts)s, run_after = %(run_after)s,
@@ -60,9 +60,6 @@ SET state = %(state)s, owner = NULL, lease_until = NULL, attempt = %(attempt)s,
     failure_code = %(failure_code)s, failure_message = %(failure_message)s, result_digest = %(result_digest)s,
     queued_s = %(queued_s)s, fetch_s = %(fetch_s)s, simulate_s = %(simulate_s)s
 WHERE id = %(id)s
-    AND state = %(from_state)s
-    AND attempt = %(from_attempt)s
-    AND owner IS NOT DISTINCT FROM %(from_owner)s::uuid
 
 -- name: pending_by
 -- What made a pending job, null of any other: in the very words of the indexes jobs_due_of_…, by which these are found.
@@ -199,6 +196,7 @@ SELECT
 
 -- name: claim_unsent_events
 -- Hold unsent events for one relay, of all topics but some: of each key only the oldest, and none that another relay holds.
+-- The CASE is that of the index outbox_owed_by_key. As of claims, rows that are held need not be asked again.
 WITH free AS MATERIALIZED (
     SELECT id
     FROM outbox
@@ -208,8 +206,7 @@ WITH free AS MATERIALIZED (
         AND NOT EXISTS (
             SELECT 1
             FROM outbox AS earlier
-            WHERE earlier.event_key = outbox.event_key
-                AND earlier.sent_time IS NULL
+            WHERE CASE WHEN earlier.sent_time IS NULL THEN earlier.event_key END = outbox.event_key
                 AND (earlier.create_time, earlier.id) < (outbox.create_time, outbox.id)
         )
     ORDER BY create_time, id
@@ -218,7 +215,7 @@ WITH free AS MATERIALIZED (
 )
 UPDATE outbox
 SET held_until = now() + %(hold)s
-WHERE id IN (SELECT id FROM free) AND sent_time IS NULL
+WHERE id IN (SELECT id FROM free)
 RETURNING id, topic, event_key, payload, headers, create_time
 
 -- name: mark_events_sent
@@ -233,7 +230,9 @@ WHERE id IN (
     FROM jobs
     WHERE create_time <= now() - %(older_than)s
         AND finish_time <= now() - %(older_than)s
-        AND NOT EXISTS (SELECT 1 FROM outbox WHERE event_key = jobs.id::text AND sent_time IS NULL)
+        AND NOT EXISTS (
+            SELECT 1 FROM outbox WHERE CASE WHEN sent_time IS NULL THEN event_key END = jobs.id::text
+        )
     ORDER BY create_time, id
     LIMIT %(limit)s
 )

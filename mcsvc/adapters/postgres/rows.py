@@ -89,13 +89,10 @@ def new_job_params(job: Job) -> dict[str, Any]:
     }
 
 
-def move_params(before: Job, after: Job) -> dict[str, Any]:
+def move_params(after: Job) -> dict[str, Any]:
     """What `update_moved_job` takes."""
     return {
         "id": after.id,
-        "from_state": before.state.value,
-        "from_attempt": before.attempt,
-        "from_owner": before.owner,
         "state": after.state.value,
         "max_attempts": after.max_attempts,
         "attempt": after.attempt,

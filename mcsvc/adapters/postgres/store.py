@@ -166,7 +166,7 @@ class PostgresJobStore:
                 raise _not_found(job_id)
             job = rows.job_of(row)
             cancelled = moves.cancel(job, now=row["store_now"])
-            return job if cancelled == job else _write_move(connection, job, cancelled)
+            return job if cancelled == job else _write_move(connection, cancelled)
 
         return self.session.transact(work)
 
@@ -274,12 +274,12 @@ def _move(connection: Connection, term: Term, change: Callable[[Job, datetime], 
     row = connection.execute(query("job_by_term_locked"), rows.term_params(term)).fetchone()
     if row is None:
         raise _lost(term)
-    job = rows.job_of(row)
-    return _write_move(connection, job, change(job, row["store_now"]))
+    return _write_move(connection, change(rows.job_of(row), row["store_now"]))
 
 
-def _write_move(connection: Connection, before: Job, after: Job) -> Job:
-    connection.execute(query("update_moved_job"), rows.move_params(before, after))
+def _write_move(connection: Connection, after: Job) -> Job:
+    """Of a job that this transaction holds."""
+    connection.execute(query("update_moved_job"), rows.move_params(after))
     if after.state.final:
         connection.execute(query("drop_checkpoint"), {"id": after.id})
     return after
