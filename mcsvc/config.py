@@ -111,7 +111,7 @@ class Config:
         str, Variable("KAFKA_SASL_MECHANISM", _mechanism, "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", default="")
     ]
     kafka_sasl_username: Annotated[
-        str, Variable("KAFKA_SASL_USERNAME", values.text, "User that Kafka knows; empty: no login", default="")
+        str, Variable("KAFKA_SASL_USERNAME", values.text, "User that Kafka knows", default="")
     ]
     kafka_sasl_password: Annotated[
         Secret, Variable("KAFKA_SASL_PASSWORD", values.password, "Password of that user", default="")

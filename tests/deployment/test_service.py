@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from psycopg.conninfo import conninfo_to_dict
 
 from mcsvc import config
 from mcsvc.entrypoints.grpc.server import LIVENESS
 from tests.certificates import authority
 from tests.deployment import manifests as m
 
+DEPLOYMENT = m.ROOT / "docs/deployment.md"
 DATABASE = "postgresql://user:password@host/name"
 OPTIONS_OF_OTEL = {"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_RESOURCE_ATTRIBUTES"}
 
@@ -133,7 +136,7 @@ def test_a_cluster_that_asks_for_tls_and_a_login_is_reached_by_its_secrets_alone
     [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "kafka"]
     assert volume["secret"] == {"secretName": "mcsvc-kafka", "optional": True}
     assert mount["readOnly"]
-    documented = (m.ROOT / "docs/deployment.md").read_text().split("\n## Kafka\n")[1]
+    documented = DEPLOYMENT.read_text().split("\n## Kafka\n")[1]
     settings = dict(re.findall(r"^(KAFKA_\w+)=(\S+)$", documented, re.MULTILINE))
     files = {name: path for name, path in settings.items() if name.endswith("_FILE")}
     assert {str(Path(path).parent) for path in files.values()} == {mount["mountPath"]}
@@ -151,13 +154,26 @@ def test_a_redis_that_asks_for_tls_and_a_user_is_reached_by_its_secrets_alone(ov
     [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "redis"]
     assert volume["secret"] == {"secretName": "mcsvc-redis", "optional": True}
     assert mount["readOnly"]
-    documented = (m.ROOT / "docs/deployment.md").read_text().split("\n## Redis\n")[1]
+    documented = DEPLOYMENT.read_text().split("\n## Redis\n")[1]
     settings = dict(re.findall(r"^(REDIS_\w+)=(\S+)$", documented, re.MULTILINE))
     assert str(Path(settings["REDIS_CA_FILE"]).parent) == mount["mountPath"]
     there = {"REDIS_CA_FILE": str(authority(tmp_path).own.certificate)}
     secrets = {"DATABASE_URL": DATABASE, "REDIS_PASSWORD": "secret"}
     access = config.load(m.settings(rendered, pod) | settings | there | secrets).redis_access()
     assert (access.username, access.password.reveal(), access.tls) == ("mcsvc", "secret", True)
+
+
+@pytest.mark.parametrize("pod_of", [m.service_pod, m.migration_pod])
+def test_a_database_is_proven_by_the_authority_in_its_secret(overlay: str, pod_of: Callable[..., m.Manifest]) -> None:
+    pod = pod_of(m.overlay(overlay))
+    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "database"]
+    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "database"]
+    assert volume["secret"] == {"secretName": "mcsvc-database", "optional": True}
+    assert mount["readOnly"]
+    [url] = re.findall(r"^\| `DATABASE_URL` \| yes \| `(.+)` \|$", DEPLOYMENT.read_text(), re.MULTILINE)
+    told = conninfo_to_dict(url)
+    assert told["sslmode"] == "verify-full"
+    assert Path(str(told["sslrootcert"])) == Path(mount["mountPath"]) / "ca.crt"
 
 
 def test_the_migration_runs_the_same_image_against_the_same_database(overlay: str) -> None:

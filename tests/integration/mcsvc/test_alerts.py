@@ -81,4 +81,9 @@ def test_every_alert_says_what_is_the_matter_and_how_grave_it_is() -> None:
 def test_the_pods_that_are_scraped_are_the_services() -> None:
     monitor = m.one(m.render("k8s/monitoring"), "PodMonitor")
     assert monitor["spec"]["selector"]["matchLabels"] == m.SERVICE_PODS
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    declared = {
+        each["name"]: each["containerPort"] for each in m.container(m.service_pod(m.overlay("production")))["ports"]
+    }
+    assert endpoint["relabelings"][0]["regex"] == f"(.+):{declared[endpoint['port']]}", "others are dropped unseen"
     assert monitor["metadata"]["namespace"] == m.one(m.overlay("production"), "Deployment")["metadata"]["namespace"]
