@@ -25,10 +25,15 @@ _DENIED = frozenset(
     }
 )
 # librdkafka's own errors, which are public, begin with an underscore.
-_LOGIN_FAILED = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})  # noqa: SLF001 — see above
+_LOGIN_FAILED = frozenset(
+    {KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError.UNSUPPORTED_SASL_MECHANISM}  # noqa: SLF001 — see above
+)
 _TLS_FAILED = KafkaError._SSL  # noqa: SLF001 — see above
 _ALL_DOWN = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 — see above
-_NO_ANSWER = frozenset({_ALL_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT})  # noqa: SLF001 — see above
+_NO_ANSWER = frozenset(
+    {_ALL_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT, KafkaError._RESOLVE}  # noqa: SLF001 — see above
+)
+_NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 — see above
 _UNREACHED = "Check KAFKA_BROKERS, and that KAFKA_SECURITY_PROTOCOL is what these listeners speak."
 _LOGIN = "Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
 _TLS = (
@@ -38,9 +43,12 @@ _TLS = (
 _RIGHTS = "Give this user the rights that docs/deployment.md lists."
 _TOPIC = "Make the topic."
 _SIZE = "Raise the topic's max.message.bytes."
-_REMEDIES = (
-    dict.fromkeys(_DENIED, _RIGHTS) | dict.fromkeys(TOO_LARGE, _SIZE) | {KafkaError.UNKNOWN_TOPIC_OR_PART: _TOPIC}
-)
+_PASSES = "librdkafka goes on by itself; if this lasts, look at the brokers' log."
+_REMEDIES = {
+    code: words
+    for codes, words in ((_DENIED, _RIGHTS), (TOO_LARGE, _SIZE), (_NO_TOPIC, _TOPIC), (_NO_ANSWER, _UNREACHED))
+    for code in codes
+}
 
 
 def remedy(error: KafkaError) -> str:
@@ -49,7 +57,7 @@ def remedy(error: KafkaError) -> str:
         return _LOGIN
     if _tls_refused(error):
         return _TLS
-    return _REMEDIES.get(error.code(), _UNREACHED)
+    return _REMEDIES.get(error.code(), _PASSES)
 
 
 @final
@@ -113,7 +121,9 @@ class Troubles:
         """What went wrong and what to do, where a caller was told this, or nothing."""
         silent = error is None or error.code() in _NO_ANSWER
         known = self._last or error if silent else error
-        return f"{_without_time(known.str())}. {remedy(known)}" if known is not None else _UNREACHED
+        if known is None or known.code() == _ALL_DOWN:  # whose words count brokers that are not there
+            return _UNREACHED
+        return f"{_without_time(known.str())}. {remedy(known)}"
 
 
 def ask(
@@ -127,6 +137,9 @@ def ask(
         what = "lets us in" if troubles.refused() else "answers"
         raise EventBusUnavailable(f"No Kafka broker {what}: {troubles.why(error.args[0])}") from error
     troubles.forget()
+    denied = next((each.error for each in known.values() if each.error and each.error.code() in _DENIED), None)
+    if topic is not None and denied is not None:
+        raise EventBusUnavailable(f"{topic} is not to be read: {troubles.why(denied)}")
     return {name: list(each.partitions) for name, each in known.items()}
 
 

@@ -32,6 +32,7 @@ DIGITS: Final = {
 _USUAL: Final = ("USD", "EUR", "GBP", "CHF", "JPY", "AUD", "CAD")
 """Of those that are as near, these are meant first."""
 _NAMED: Final = 3
+_LONGEST_SLIP: Final = 4  # characters: a code and one more
 
 
 class UnknownCurrency(ValueError):
@@ -49,9 +50,11 @@ def minor_digits(code: str) -> int:
 
 def _near(text: str) -> list[str]:
     """Codes that are this text in capitals or its beginning, else its letters in another order, else all but one."""
+    if len(text) > _LONGEST_SLIP:  # which may be millions
+        return []
     written = text.upper()
     known = sorted(DIGITS, key=lambda code: (code not in _USUAL, code))
-    same = [code for code in known if written[:4].startswith(code) and len(written) <= len(code) + 1]
+    same = [code for code in known if written.startswith(code)]
     turned = [code for code in known if sorted(code) == sorted(written)]
     slips = [code for code in known if len(written) == len(code) and _differing(code, written) == 1]
     return (same or turned or slips)[:_NAMED]

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Future, wait
 from datetime import timedelta
-from threading import Thread
+from threading import Event, Thread
 from typing import final
 
 import httpx
@@ -26,6 +26,7 @@ class WholeAnswers:
     def __init__(self, client: httpx.AsyncClient, *, within: timedelta) -> None:
         self._client = client
         self._within_s = within.total_seconds()
+        self._closed = Event()
         self._loop = asyncio.new_event_loop()
         self._thread = Thread(target=self._loop.run_forever, name="http-client", daemon=True)
         self._thread.start()
@@ -38,6 +39,8 @@ class WholeAnswers:
         Raises httpx.RequestError.
         """
         may_go_on()
+        if self._closed.is_set():
+            raise _closed_meanwhile()
         asking = asyncio.run_coroutine_threadsafe(self._get(path, params, headers), self._loop)
         try:
             while not wait([asking], _LOOK_EVERY_S).done:
@@ -49,8 +52,9 @@ class WholeAnswers:
 
     def close(self) -> None:
         """End the calls under way, the connections and the thread."""
-        if not self._thread.is_alive():
+        if self._closed.is_set():
             return
+        self._closed.set()
         wait([asyncio.run_coroutine_threadsafe(self._end(), self._loop)], _CLOSE_WITHIN_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(_CLOSE_WITHIN_S)
@@ -76,4 +80,8 @@ def _answer_of(asked: Future[httpx.Response]) -> httpx.Response:
     try:
         return asked.result()
     except CancelledError:
-        raise httpx.ReadError("the client was closed meanwhile") from None
+        raise _closed_meanwhile() from None
+
+
+def _closed_meanwhile() -> httpx.ReadError:
+    return httpx.ReadError("the client was closed meanwhile")

@@ -104,8 +104,13 @@ class WorkerPool:
         """Claim as many jobs as there are free threads, and start them. Raises StoreUnavailable."""
         free = self._settings.threads - self.running()
         by_age = sum(number % _BY_AGE_ONE_IN == 0 for number in range(self._claimed, self._claimed + free))
-        if self._claim(self._store.claim_longest_due, by_age) == by_age:  # else nothing more is due
-            self._claim(self._store.claim_next, free - by_age)
+        claimed = self._claim(self._store.claim_longest_due, by_age)
+        try:
+            if len(claimed) == by_age and not self._stopping.is_set():  # else nothing more is due, or wanted
+                claimed += self._claim(self._store.claim_next, free - by_age)
+        finally:  # not before: a job that is handed back at once must not be claimed again by this worker
+            for job in claimed:
+                self._begin(job)
         return False
 
     def wait_idle(self, *, within: timedelta) -> bool:
@@ -136,12 +141,10 @@ class WorkerPool:
         countdown = Countdown(self._settings.halt_within).start()
         return [loop.stop(within=countdown.left()) for loop in loops][-1]
 
-    def _claim(self, claim: Callable[..., list[Job]], limit: int) -> int:
+    def _claim(self, claim: Callable[..., list[Job]], limit: int) -> list[Job]:
         claimed = claim(self.owner, limit=limit, lease=self._settings.lease) if limit > 0 else []
         self._claimed += len(claimed)
-        for job in claimed:
-            self._begin(job)
-        return len(claimed)
+        return claimed
 
     def _begin(self, job: Job) -> None:
         term = term_of(job)

@@ -138,6 +138,13 @@ def test_a_funded_account_has_the_trades_of_its_assessment_and_more(url: str) ->
     assert len(after) > len(before)
 
 
+def test_who_asks_a_client_that_is_closed_is_told_so(url: str) -> None:
+    with client(url) as core:
+        pass
+    with pytest.raises(CoreServiceUnavailable, match="closed meanwhile"):
+        core.account(STEADY)
+
+
 def test_active_funded_accounts_come_page_by_page_and_no_other(url: str) -> None:
     found: list[str] = []
     with client(url, page_size=2) as core:

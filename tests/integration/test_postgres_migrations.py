@@ -73,7 +73,7 @@ def indexed(empty_database_url: str) -> Iterator[psycopg.Connection[Any]]:
     migrate(empty_database_url)
     with psycopg.connect(empty_database_url, autocommit=True) as connection:
         for step in INDEXES:
-            connection.execute(f"DROP INDEX IF EXISTS {index_of(step)}".encode())
+            connection.execute(f"DROP INDEX {index_of(step)}".encode())
             connection.execute("DELETE FROM schema_migrations WHERE version = %s", (step.version,))
             connection.execute(while_writes_go_on(step))
         yield connection
@@ -140,7 +140,7 @@ def test_a_migration_is_one_repeatable_statement_that_says_what_for(step: object
     statement = getattr(step, "statement", "")
     assert statement.startswith("-- ")
     assert text_of(statement).count(";") == 1
-    assert re.search(r"IF NOT EXISTS|DROP INDEX IF EXISTS", statement)
+    assert "IF NOT EXISTS" in statement
     assert not FORBIDDEN.search(text_of(statement))
 
 

@@ -44,14 +44,11 @@ class Requests:
     def parsed(self, method: str, data: bytes) -> Iterator[Message]:
         """The request of a call, "/package.Service/Method". Raises InvalidRequest, TooManyCalls."""
         kind = self._kinds[method]
-        try:
-            fields = count_fields(data, kind)
-        except NoMessage as error:
-            raise _refused(kind, str(error)) from error
-        if fields <= LARGE_TRADES and len(data) <= LARGE_BYTES:
+        if len(data) <= LARGE_BYTES and _counted(data, kind) <= LARGE_TRADES:
             yield _parsed(data, kind)
             return
         with self._places.one(otherwise=too_many_large()), self._large:
+            _counted(data, kind)
             yield _parsed(data, kind)
 
 
@@ -110,6 +107,13 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def _holds_lists(kind: Descriptor) -> bool:
     inner = [each.message_type for each in kind.fields if each.message_type is not None]
     return any(each.is_repeated for each in kind.fields) or any(map(_holds_lists, inner))
+
+
+def _counted(data: bytes, kind: Descriptor) -> int:
+    try:
+        return count_fields(data, kind)
+    except NoMessage as error:
+        raise _refused(kind, str(error)) from error
 
 
 def _parsed(data: bytes, kind: Descriptor) -> Message:

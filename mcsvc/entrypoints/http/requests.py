@@ -24,7 +24,7 @@ _KNOWN = {"page_size", "page_token", "filter", *_SHORTHANDS}
 
 @final
 class Bodies:
-    """Reads bodies, of the large ones one at a time, while few wait."""
+    """Reads bodies. Of the large ones few arrive or wait at once, and one is worked on at a time."""
 
     def __init__(self, *, arrives_within_s: float = _ARRIVES_WITHIN_S) -> None:
         self._places = Places(LARGE_CALLS)
@@ -43,8 +43,9 @@ class Bodies:
             yield bytes(body)
             return
         with self._places.one(otherwise=too_many_large()):
+            whole = await self._rest(body, chunks)
             async with self._large:
-                yield await self._rest(body, chunks)
+                yield whole
 
     async def _rest(self, body: bytearray, chunks: AsyncIterator[bytes]) -> bytes:
         try:
@@ -54,7 +55,9 @@ class Bodies:
         except StopAsyncIteration:
             return bytes(body)
         except TimeoutError:
-            raise _bad("body", f"did not arrive within {self._arrives_within_s:g} s, and others wait") from None
+            raise _bad(
+                "body", f"did not arrive within {self._arrives_within_s:g} s: send it faster, or less of it"
+            ) from None
         raise _bad("body", f"give at most {MAX_BODY_BYTES:,} bytes")
 
 

@@ -101,6 +101,19 @@ def test_a_large_body_that_does_not_arrive_makes_way() -> None:
     asyncio.run(claims())
 
 
+def test_large_bodies_that_stall_keep_no_other_waiting() -> None:
+    async def claims() -> None:
+        bodies = Bodies()
+        stalled = [asyncio.create_task(read(bodies, request([LARGE], ends=False))) for _ in range(7)]
+        for _ in range(100):
+            await asyncio.sleep(0)  # a turn for them, who wait for nothing but their rest
+        assert await asyncio.wait_for(read(bodies, request([LARGE])), WAIT_S) == len(LARGE)
+        for each in stalled:
+            each.cancel()
+
+    asyncio.run(claims())
+
+
 @pytest.mark.parametrize("entry", [b"[]", b"{}", b"[1]", b'{"a":{}}', b'"ab"'])
 def test_few_bytes_that_would_become_much_are_refused_before_they_do(entry: bytes) -> None:
     body = b'{"settings":{"scenarios":[' + b",".join([entry] * 3_000_000) + b"]}}"

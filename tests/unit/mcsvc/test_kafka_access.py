@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from confluent_kafka import KafkaError, Producer
 
 from mcsvc.config import ConfigError, load_kafka
+from mcsvc.domain.errors import EventBusUnavailable
 from mcsvc.kafka_access import KafkaAccess
-from mcsvc.kafka_troubles import LOGGER, Troubles, remedy
+from mcsvc.kafka_troubles import LOGGER, Troubles, ask, remedy
 from tests.certificates import Authority, authority
 
 PLAIN = {"KAFKA_BROKERS": "kafka:9092"}
@@ -158,10 +160,34 @@ def test_the_reason_stands_until_a_broker_answers() -> None:
         (KafkaError(KafkaError.GROUP_AUTHORIZATION_FAILED), "rights"),
         (KafkaError(KafkaError.MSG_SIZE_TOO_LARGE), "max.message.bytes"),
         (KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART), "topic"),
+        (KafkaError(KafkaError._UNKNOWN_TOPIC), "topic"),
+        (KafkaError(KafkaError._RESOLVE), "KAFKA_BROKERS"),
+        (KafkaError(KafkaError.UNSUPPORTED_SASL_MECHANISM), "KAFKA_SASL_MECHANISM"),
+        (KafkaError(KafkaError.NOT_ENOUGH_REPLICAS), "goes on by itself"),
+        (KafkaError(KafkaError._MAX_POLL_EXCEEDED), "goes on by itself"),
     ],
 )
 def test_each_error_has_its_remedy(error: KafkaError, named: str) -> None:
     assert named in remedy(error)
+
+
+def test_that_no_broker_is_up_is_told_without_counting_those_that_were_never_there() -> None:
+    troubles = Troubles()
+    troubles.hear(KafkaError(KafkaError._ALL_BROKERS_DOWN, "0/2 brokers are down"))
+    assert troubles.why().startswith("Check KAFKA_BROKERS")
+
+
+class _Denying:
+    """A client whose broker lets it read no topic."""
+
+    def list_topics(self, topic: str, *, timeout: float) -> SimpleNamespace:
+        denied = SimpleNamespace(error=KafkaError(KafkaError.TOPIC_AUTHORIZATION_FAILED), partitions={})
+        return SimpleNamespace(topics={topic: denied})
+
+
+def test_a_topic_that_may_not_be_seen_is_not_told_as_missing() -> None:
+    with pytest.raises(EventBusUnavailable, match=r"secret is not to be read: .*rights"):
+        ask(_Denying(), Troubles(), within_s=1, topic="secret")  # type: ignore[arg-type]
 
 
 def test_an_access_needs_no_more_than_the_brokers() -> None:

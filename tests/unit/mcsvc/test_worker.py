@@ -224,7 +224,11 @@ def test_a_job_that_can_be_neither_started_nor_put_off_is_left_to_the_rescue(mon
     works = Works(settings=replace(QUICK, lease=NO_LEASE))
     jobs = works.jobs(2)
     monkeypatch.setattr(worker, "Thread", NoThread)
-    works.store.faults = [None, StoreUnavailable("away")] * 2  # of each claim and what is put off after it
+    works.store.faults = [
+        None,
+        None,
+        *[StoreUnavailable("away")] * 2,
+    ]  # two claims, then what is put off
     works.pool.claim_once()
     assert works.pool.running() == 0
     assert {job.id for job in works.store.expired(limit=9)} == {job.id for job in jobs}

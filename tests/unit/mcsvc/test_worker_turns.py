@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from threading import Event
@@ -10,7 +11,7 @@ import pytest
 
 from mcsvc.adapters.memory.clock import ManualClock
 from mcsvc.adapters.memory.job_store import MemoryJobStore
-from mcsvc.domain.job import Job, Trigger
+from mcsvc.domain.job import Job, OwnerId, Term, Trigger, term_of
 from mcsvc.entrypoints.worker import WorkerPool, WorkerSettings
 from mcsvc.ports.job_store import JobFilter, JobStore
 from tests.job_bench import FlakyStore
@@ -127,3 +128,50 @@ def test_an_empty_queue_is_asked_once_a_turn() -> None:
     queue.store = (asked := FlakyStore(queue.store, nth=-1, after=False)).as_store()
     queue.turn(queue.pool(threads=4))
     assert asked.calls == 1
+
+
+class _StoppedMeanwhile:
+    """A store whose first claim is answered only when its worker has been stopped; each claim it was asked for."""
+
+    def __init__(self, store: JobStore) -> None:
+        self.store, self.terms = store, list[Term]()
+        self.stop: Callable[[], None] = lambda: None
+
+    def claim_longest_due(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
+        claimed = self.store.claim_longest_due(owner, limit=limit, lease=lease)
+        self.stop()
+        return self._noted(claimed)
+
+    def claim_next(self, owner: OwnerId, *, limit: int, lease: timedelta) -> list[Job]:
+        return self._noted(self.store.claim_next(owner, limit=limit, lease=lease))
+
+    def _noted(self, claimed: list[Job]) -> list[Job]:
+        self.terms += map(term_of, claimed)
+        return claimed
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.store, name)
+
+
+def test_a_worker_that_is_stopped_while_it_claims_claims_nothing_that_it_hands_back() -> None:
+    """Else two runs would have equal terms."""
+    store = _StoppedMeanwhile(MemoryJobStore(ManualClock()))
+    store.store.create(new_job(trigger=SWEEP))
+
+    def run_job(job: Job, halt: Event, stopping: Event) -> bool:
+        assert halt.wait(WAIT.total_seconds())
+        store.store.hand_back(term_of(job))
+        return False
+
+    pool = WorkerPool(
+        store=store,  # type: ignore[arg-type]
+        lease_store=store.store,
+        run_job=run_job,
+        rescue=lambda: 0,
+        relay=lambda: 0,
+        settings=WorkerSettings(threads=2),
+    )
+    store.stop = pool._stopping.set
+    pool.claim_once()
+    assert pool.wait_idle(within=WAIT)
+    assert len(store.terms) == 1

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from riskio import currencies
 from riskio.currencies import DIGITS, UnknownCurrency, minor_digits
 
 
@@ -48,3 +49,10 @@ def test_what_is_none_is_refused_with_those_that_may_be_meant(code: str, meant: 
 def test_metals_coins_and_codes_that_are_no_money_are_not_taken(code: str) -> None:
     with pytest.raises(UnknownCurrency):
         minor_digits(code)
+
+
+def test_a_text_of_megabytes_is_refused_as_soon_as_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    """None of its letters are compared: one request could else keep a process busy for minutes."""
+    monkeypatch.setattr(currencies, "sorted", None, raising=False)
+    with pytest.raises(UnknownCurrency, match="such as USD"):
+        minor_digits("U" * 24_000_000)
