@@ -34,7 +34,10 @@ _NO_ANSWER = frozenset(
     {_ALL_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._MSG_TIMED_OUT, KafkaError._RESOLVE}  # noqa: SLF001 — see above
 )
 _NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC})  # noqa: SLF001 — see above
-_UNREACHED = "Check KAFKA_BROKERS, and that KAFKA_SECURITY_PROTOCOL is what these listeners speak."
+_UNREACHED = (
+    "Check KAFKA_BROKERS, that KAFKA_SECURITY_PROTOCOL is what these listeners speak, and KAFKA_CERTIFICATE_FILE if "
+    "they ask for one."
+)
 _LOGIN = "Check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM."
 _TLS = (
     "Check KAFKA_CA_FILE, that KAFKA_BROKERS are the names in the brokers' certificates, KAFKA_SECURITY_PROTOCOL, and "

@@ -23,6 +23,15 @@ from tests.mcsvc_harness import System
 
 DEADLINE_S = 30.0
 POLL = timedelta(milliseconds=100)
+LONG_S = 90.0
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for what cannot be waited for. Fails if it does not come true."""
+    deadline = time.monotonic() + LONG_S
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {LONG_S:.0f} s: {what}"
+        time.sleep(0.05)
 
 
 def body(number: int) -> bytes:

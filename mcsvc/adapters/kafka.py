@@ -100,7 +100,14 @@ class KafkaPublisher:
 
     def close(self) -> None:
         """Give what is still under way a moment to arrive."""
-        self._producer.flush(_PING_S)
+        self._flush(_PING_S)
+
+    def _flush(self, within_s: float) -> None:
+        """Wait for what is under way. A fatal error is raised here, too, by the client."""
+        try:
+            self._producer.flush(within_s)
+        except KafkaException as error:
+            self._note_error(error.args[0])
 
     def _refused_together(
         self, events: Sequence[OutboxEvent], acknowledged: list[str], within_s: float
@@ -109,7 +116,7 @@ class KafkaPublisher:
         refused: list[OutboxEvent] = []
         for event in events:
             self._produce(event, acknowledged, refused)
-        self._producer.flush(within_s)
+        self._flush(within_s)
         return list(refused)
 
     def _produce(self, event: OutboxEvent, acknowledged: list[str], refused: list[OutboxEvent]) -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from itertools import count
@@ -26,7 +25,7 @@ from mcsvc.ports.job_store import OutboxEvent
 from montecarlo.v1.events_pb2 import SimulationCompletedEvent
 from tests.apache_kafka import ApacheKafka
 from tests.broker import headers_of, make_topics, read, send
-from tests.consumers import body
+from tests.consumers import body, until
 from tests.job_samples import LEASE, event_of, new_job, new_owner
 from tests.postgres_server import PostgresServer
 from tests.service_process import ServiceProcess, World, service_process, service_world
@@ -58,13 +57,6 @@ def world(apache_kafka: ApacheKafka, postgres_server: PostgresServer) -> Iterato
     """PostgreSQL, the broker, a Core Service and an engine."""
     with service_world(postgres_server, apache_kafka.address()) as made:
         yield made
-
-
-def until(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {WAIT_S:.0f} s: {what}"
-        time.sleep(0.05)  # it cannot be waited for
 
 
 def jobs_of(database_url: str) -> list[str]:

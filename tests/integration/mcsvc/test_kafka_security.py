@@ -12,6 +12,7 @@ import httpx
 import pytest
 from confluent_kafka.admin import (
     AclBinding,
+    AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
@@ -33,7 +34,7 @@ from mcsvc.ports.job_store import OutboxEvent
 from tests.apache_kafka import PASSWORD, STRANGER, USER, ApacheKafka
 from tests.broker import make_topics, read, send
 from tests.certificates import authority
-from tests.consumers import Consumers, body, drive
+from tests.consumers import Consumers, body, drive, until
 from tests.postgres_server import PostgresServer
 from tests.service_process import service_process, service_world
 
@@ -181,6 +182,17 @@ def test_a_user_without_rights_is_told_that_they_lack(apache_kafka: ApacheKafka,
     publisher.close()
 
 
+def test_rights_that_are_given_later_let_what_is_owed_go(apache_kafka: ApacheKafka, topic: str) -> None:
+    """A producer that lacked them at first is told so as a fatal error, and replaced."""
+    access = replace(by_password(apache_kafka), sasl_username=STRANGER)
+    publisher = KafkaPublisher(access, client_id="test", delivery_timeout=timedelta(seconds=2))
+    event = OutboxEvent(id="1", topic=topic, key="k", payload=b"{}", headers={})
+    assert publisher.publish([event], timeout=WAIT) == []
+    allow(apache_kafka, ResourceType.TOPIC, topic, AclOperation.WRITE, AclOperation.DESCRIBE)
+    until(lambda: publisher.publish([event], timeout=WAIT) == ["1"], "it is sent")
+    publisher.close()
+
+
 def test_the_rights_that_are_documented_suffice(apache_kafka: ApacheKafka, topic: str) -> None:
     access = replace(by_password(apache_kafka), sasl_username=STRANGER)
     consumers = Consumers(apache_kafka.address(), topic, access)
@@ -191,7 +203,7 @@ def test_the_rights_that_are_documented_suffice(apache_kafka: ApacheKafka, topic
         allow(apache_kafka, ResourceType.TOPIC, written, AclOperation.WRITE, AclOperation.DESCRIBE)
     allow(apache_kafka, ResourceType.GROUP, consumers.group, AclOperation.READ)
     event = OutboxEvent(id="1", topic=out, key="k", payload=b"{}", headers={})
-    assert consumers.publisher.publish([event], timeout=WAIT) == ["1"]
+    until(lambda: consumers.publisher.publish([event], timeout=WAIT) == ["1"], "it is sent")  # as by the relay
     send(apache_kafka.address(), topic, body(1))
     send(apache_kafka.address(), topic, b"\x00poison")
     with consumers.one() as consumer:
@@ -201,7 +213,7 @@ def test_the_rights_that_are_documented_suffice(apache_kafka: ApacheKafka, topic
 
 
 def allow(kafka: ApacheKafka, kind: ResourceType, name: str, *operations: AclOperation) -> None:
-    """Give the stranger these rights."""
+    """Give the stranger these rights, and wait until the broker goes by them."""
     admin = AdminClient({"bootstrap.servers": kafka.address()})
     who = ("User:" + STRANGER, "*")
     rights = [
@@ -210,6 +222,8 @@ def allow(kafka: ApacheKafka, kind: ResourceType, name: str, *operations: AclOpe
     ]
     for done in admin.create_acls(rights).values():
         done.result(WAIT.total_seconds())
+    wanted = AclBindingFilter(kind, name, ResourcePatternType.LITERAL, *who, AclOperation.ANY, AclPermissionType.ALLOW)
+    until(lambda: len(admin.describe_acls(wanted).result(WAIT.total_seconds())) >= len(rights), "the rights are known")
 
 
 def test_a_service_that_is_not_let_in_says_so_and_is_ready_all_the_same(
