@@ -183,7 +183,7 @@ def test_a_user_without_rights_is_told_that_they_lack(apache_kafka: ApacheKafka,
 
 
 def test_rights_that_are_given_later_let_what_is_owed_go(apache_kafka: ApacheKafka, topic: str) -> None:
-    """A producer that lacked them at first is told so as a fatal error, and replaced."""
+    """Whether the client asks again by itself, or is replaced after a fatal error."""
     access = replace(by_password(apache_kafka), sasl_username=STRANGER)
     publisher = KafkaPublisher(access, client_id="test", delivery_timeout=timedelta(seconds=2))
     event = OutboxEvent(id="1", topic=topic, key="k", payload=b"{}", headers={})
