@@ -31,7 +31,7 @@ def until(holds: Callable[[], bool], what: str) -> None:
     deadline = time.monotonic() + LONG_S
     while not holds():
         assert time.monotonic() < deadline, f"not within {LONG_S:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # it cannot be waited for
 
 
 def body(number: int) -> bytes:

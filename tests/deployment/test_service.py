@@ -129,17 +129,23 @@ def test_only_a_required_secret_must_be_in_the_secret(overlay: str) -> None:
             assert reference.get("optional", False) is (each["name"] in m.config_defaults())
 
 
+def folder_of_secret(pod: m.Manifest, name: str) -> Path:
+    """Where the files of the secret mcsvc-NAME are, which need not be there and which the pod may but read."""
+    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == name]
+    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == name]
+    assert volume["secret"] == {"secretName": f"mcsvc-{name}", "optional": True}
+    assert mount["readOnly"]
+    return Path(mount["mountPath"])
+
+
 def test_a_cluster_that_asks_for_tls_and_a_login_is_reached_by_its_secrets_alone(overlay: str, tmp_path: Path) -> None:
     rendered = m.overlay(overlay)
     pod = m.service_pod(rendered)
-    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "kafka"]
-    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "kafka"]
-    assert volume["secret"] == {"secretName": "mcsvc-kafka", "optional": True}
-    assert mount["readOnly"]
+    files_at = folder_of_secret(pod, "kafka")
     documented = DEPLOYMENT.read_text().split("\n## Kafka\n")[1]
     settings = dict(re.findall(r"^(KAFKA_\w+)=(\S+)$", documented, re.MULTILINE))
     files = {name: path for name, path in settings.items() if name.endswith("_FILE")}
-    assert {str(Path(path).parent) for path in files.values()} == {mount["mountPath"]}
+    assert {Path(path).parent for path in files.values()} == {files_at}
     own = authority(tmp_path).own
     there = dict(zip(sorted(files), (own.certificate, own.certificate, own.key), strict=True))
     secrets = {"DATABASE_URL": DATABASE, "KAFKA_SASL_PASSWORD": "secret"}
@@ -150,13 +156,10 @@ def test_a_cluster_that_asks_for_tls_and_a_login_is_reached_by_its_secrets_alone
 def test_a_redis_that_asks_for_tls_and_a_user_is_reached_by_its_secrets_alone(overlay: str, tmp_path: Path) -> None:
     rendered = m.overlay(overlay)
     pod = m.service_pod(rendered)
-    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "redis"]
-    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "redis"]
-    assert volume["secret"] == {"secretName": "mcsvc-redis", "optional": True}
-    assert mount["readOnly"]
+    files_at = folder_of_secret(pod, "redis")
     documented = DEPLOYMENT.read_text().split("\n## Redis\n")[1]
     settings = dict(re.findall(r"^(REDIS_\w+)=(\S+)$", documented, re.MULTILINE))
-    assert str(Path(settings["REDIS_CA_FILE"]).parent) == mount["mountPath"]
+    assert Path(settings["REDIS_CA_FILE"]).parent == files_at
     there = {"REDIS_CA_FILE": str(authority(tmp_path).own.certificate)}
     secrets = {"DATABASE_URL": DATABASE, "REDIS_PASSWORD": "secret"}
     access = config.load(m.settings(rendered, pod) | settings | there | secrets).redis_access()
@@ -165,15 +168,11 @@ def test_a_redis_that_asks_for_tls_and_a_user_is_reached_by_its_secrets_alone(ov
 
 @pytest.mark.parametrize("pod_of", [m.service_pod, m.migration_pod])
 def test_a_database_is_proven_by_the_authority_in_its_secret(overlay: str, pod_of: Callable[..., m.Manifest]) -> None:
-    pod = pod_of(m.overlay(overlay))
-    [mount] = [each for each in m.container(pod)["volumeMounts"] if each["name"] == "database"]
-    [volume] = [each for each in pod["spec"]["volumes"] if each["name"] == "database"]
-    assert volume["secret"] == {"secretName": "mcsvc-database", "optional": True}
-    assert mount["readOnly"]
+    files_at = folder_of_secret(pod_of(m.overlay(overlay)), "database")
     [url] = re.findall(r"^\| `DATABASE_URL` \| yes \| `(.+)` \|$", DEPLOYMENT.read_text(), re.MULTILINE)
     told = conninfo_to_dict(url)
     assert told["sslmode"] == "verify-full"
-    assert Path(str(told["sslrootcert"])) == Path(mount["mountPath"]) / "ca.crt"
+    assert Path(str(told["sslrootcert"])) == files_at / "ca.crt"
 
 
 def test_the_migration_runs_the_same_image_against_the_same_database(overlay: str) -> None:
